@@ -1,0 +1,121 @@
+// Package tasks is the contract between the engine and what runs an attempt:
+// a Runner gets one Attempt, tells a Sink what happens on the way, and
+// returns a Result. It holds no runner itself and knows no engine.
+package tasks
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+
+	"flowctl/jobspec"
+)
+
+// A Runner runs one attempt to its end. The Result says what the user's code
+// did; an error says that the runner could not run it (the engine records
+// INTERNAL_ERROR and applies the task's retry rule).
+//
+// When ctx is cancelled, the runner stops the attempt (politely first: the
+// cause tells whether it was a cancel or a timeout) and returns a Result with
+// Canceled. When the cause is ErrDetach, the runner leaves the attempt
+// running, lets go of it and returns ErrDetach: another engine will attach.
+type Runner interface {
+	Run(ctx context.Context, a Attempt, out Sink) (Result, error)
+}
+
+// Runners maps each task kind to what runs it.
+type Runners map[jobspec.Type]Runner
+
+// Attempt is one try of one task, ready to run: every reference in Task is
+// expanded.
+type Attempt struct {
+	RunID     int64 // of this attempt; unique, what the wire calls the task's run_id
+	JobRunID  int64
+	JobID     int64
+	JobName   string
+	Key       string // the task's key; of an iteration, "<nested key>_<index>"
+	Number    int    // attempt_number: 0 first, counts on across repairs
+	Repair    int    // 0 = original
+	StartTime int64  // of the job run, ms since the epoch
+	Trigger   string // PERIODIC, ONE_TIME, ...
+
+	Task jobspec.Task // payload with every {{…}} expanded
+
+	// Parameters are the job parameters pushed down to tasks that take
+	// key-values. They beat the task's own of the same name.
+	Parameters map[string]string
+
+	Job  *jobspec.Job // for job clusters, environments, git source
+	Code Code
+	User string // run_as
+
+	Dir       string // the attempt's own directory, absolute
+	ValuesDir string // <task key>.json of each task that has set values; see tasks/python
+	Home      string // the data directory
+
+	// Resumed says that an earlier engine may have begun this attempt
+	// already: attach to it, or pick up its end, rather than start it.
+	// Handle is what that attempt stored by SetHandle.
+	Resumed bool
+	Handle  string
+}
+
+// Code says where a job's relative and workspace paths lead on this machine.
+type Code struct {
+	// Dir is the folder of the job file; relative paths start here. Empty for
+	// jobs made through the API.
+	Dir string `json:"dir,omitempty"`
+	// Roots maps workspace path prefixes ("/Repos/ML") to local folders. The
+	// longest prefix wins; without a match a path is looked up in the local
+	// workspace tree.
+	Roots map[string]string `json:"roots,omitempty"`
+	// Env holds extra environment variables for task processes.
+	Env []string `json:"env,omitempty"`
+}
+
+// Sink takes what an attempt has to say while it runs. It is safe for use by
+// several goroutines.
+type Sink interface {
+	// Started says that the user's code has begun (PENDING becomes RUNNING).
+	Started()
+	// Log takes the attempt's output as it appears. What is written here is
+	// shown live; the log file itself is the runner's (Attempt.Dir/output.log).
+	Log() io.Writer
+	// SetValue publishes a task value.
+	SetValue(key string, v json.RawMessage) error
+	// SetHandle stores what a later engine needs to attach. Durable when it returns.
+	SetHandle(h string) error
+	// Report takes a fact for lineage: what was read, written, logged, locked.
+	Report(f Fact) error
+	// Note takes one line of progress or warning about the attempt itself
+	// ("building environment …").
+	Note(text string)
+}
+
+// Fact is one statement about an attempt, kept with it.
+type Fact struct {
+	Kind string          `json:"kind"` // "read", "wrote", "model", "mlflow_run", "source", "environment", "warning", "gap", …
+	Data json.RawMessage `json:"data"`
+}
+
+// Outcome is how the user's code ended.
+type Outcome string
+
+const (
+	Success  Outcome = "SUCCESS"
+	Failed   Outcome = "FAILED"
+	Canceled Outcome = "CANCELED" // stopped because ctx ended
+)
+
+// Result is what the user's code did.
+type Result struct {
+	Outcome Outcome `json:"outcome"`
+	// Code is the Databricks termination code; empty means the usual one of
+	// the outcome (SUCCESS, RUN_EXECUTION_ERROR).
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message,omitempty"` // one line: "ValueError: bad rating"
+	Trace   string `json:"trace,omitempty"`   // the user's frames
+	// Output is the kind's part of the get-output answer, under the wire's
+	// own names: {"notebook_output":{"result":…}}, {"sql_output":…}. Logs are not in it.
+	Output json.RawMessage `json:"output,omitempty"`
+}
