@@ -34,3 +34,13 @@ const (
 	AtLeastOneFailed  RunIf = "AT_LEAST_ONE_FAILED"
 	AllFailed         RunIf = "ALL_FAILED"
 )
+
+// Kinds are all task kinds of the Jobs API 2.2.
+//
+// Source: the fields of Task in the SDK; a test compares.
+var Kinds = []Type{
+	NotebookTask, SparkPythonTask, PythonWheelTask, SparkJarTask, SparkSubmitTask, SQLTask, DbtTask, PipelineTask,
+	ConditionTask, ForEachTask, RunJobTask,
+	"dashboard_task", "alert_task", "power_bi_task", "clean_rooms_notebook_task", "gen_ai_compute_task", "ai_runtime_task",
+	"dbt_platform_task", "dbt_cloud_task", "python_operator_task",
+}
