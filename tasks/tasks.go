@@ -78,8 +78,8 @@ type Code struct {
 type Sink interface {
 	// Started says that the user's code has begun (PENDING becomes RUNNING).
 	Started()
-	// Log takes the attempt's output as it appears. What is written here is
-	// shown live; the log file itself is the runner's (Attempt.Dir/output.log).
+	// Log takes the attempt's output as it appears, or is nil if nobody looks
+	// at it. The log file itself is the runner's (Attempt.Dir/output.log).
 	Log() io.Writer
 	// SetValue publishes a task value.
 	SetValue(key string, v json.RawMessage) error

@@ -1,0 +1,113 @@
+// Package local runs attempts on this machine: one file for each task kind,
+// and in process.go the supervision of a process group that outlives the
+// engine. It knows no engine and no workspace.
+//
+// Each attempt is a directory; tasks/python describes what is in it. Start
+// reading at supervise in attempt.go.
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"flowctl/jobspec"
+	"flowctl/tasks"
+	"flowctl/tasks/python"
+)
+
+// Options are the settings of the local runners.
+type Options struct {
+	// Python is the interpreter for tasks: a path or a name; empty: see python.Find.
+	Python string
+	// Grace is how long a process may take to end when it is told to; 0: 30 s.
+	Grace time.Duration
+	// Env are extra variables for every task's process.
+	Env []string
+	// WorkspaceID is what tasks see as the workspace's id.
+	WorkspaceID string
+
+	once        sync.Once
+	interpreter string
+	findErr     error
+}
+
+// Kinds are the task kinds that have a local runner.
+func Kinds() []jobspec.Type {
+	return []jobspec.Type{jobspec.NotebookTask, jobspec.SparkPythonTask, jobspec.PythonWheelTask}
+}
+
+// Runners is the table of local runners.
+func Runners(o *Options) tasks.Runners {
+	return tasks.Runners{
+		jobspec.NotebookTask:    &notebookRunner{o},
+		jobspec.SparkPythonTask: &scriptRunner{o},
+		jobspec.PythonWheelTask: &wheelRunner{o},
+	}
+}
+
+func (o *Options) grace() time.Duration {
+	if o.Grace > 0 {
+		return o.Grace
+	}
+	return 30 * time.Second
+}
+
+// Interpreter finds the interpreter, once.
+func (o *Options) Interpreter() (string, error) {
+	o.once.Do(func() { o.interpreter, o.findErr = python.Find(context.Background(), o.Python) })
+	return o.interpreter, o.findErr
+}
+
+// python makes the launch of a Python attempt. c holds what its kind needs.
+func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c python.Context) (launch, error) {
+	interpreter, err := o.Interpreter()
+	if err != nil {
+		return launch{}, err
+	}
+	runtime, err := python.Extract(filepath.Join(a.Home, "runtime"))
+	if err != nil {
+		return launch{}, err
+	}
+	if c.SysPath, err = o.libraries(ctx, a, out, interpreter); err != nil {
+		return launch{}, err
+	}
+	c.TaskKey, c.RunID, c.JobRunID, c.JobID, c.JobName = a.Key, a.RunID, a.JobRunID, a.JobID, a.JobName
+	c.Attempt, c.User, c.WorkspaceID, c.ValuesDir = a.Number, a.User, o.WorkspaceID, a.ValuesDir
+	c.FS = &python.FS{
+		DBFS: filepath.Join(a.Home, "fs", "dbfs"), Volumes: filepath.Join(a.Home, "fs", "volumes"),
+		Workspace: filepath.Join(a.Home, "fs", "workspace"), Map: a.Code.Roots,
+	}
+	if err := c.Write(a.Dir); err != nil {
+		return launch{}, err
+	}
+	env := append(os.Environ(), o.Env...)
+	env = append(env, a.Code.Env...)
+	env = append(env, python.Env(runtime, a.Dir, a.ValuesDir, c.SysPath)...)
+	workdir := filepath.Dir(c.Path)
+	if c.Path == "" {
+		workdir = a.Dir
+	}
+	return launch{workdir: workdir, argv: python.Argv(interpreter, runtime, a.Dir), env: env}, nil
+}
+
+// payload reads an attempt's payload into the fields that its kind needs.
+func payload[T any](a tasks.Attempt) (T, error) {
+	var v T
+	if err := json.Unmarshal(a.Task.Payload, &v); err != nil {
+		return v, &tasks.Invalid{Code: "INVALID_RUN_CONFIGURATION", Message: fmt.Sprintf("%s: %v", a.Task.Type, err)}
+	}
+	return v, nil
+}
+
+func invalid(format string, args ...any) error {
+	return &tasks.Invalid{Code: "INVALID_RUN_CONFIGURATION", Message: fmt.Sprintf(format, args...)}
+}
+
+func notFound(format string, args ...any) error {
+	return &tasks.Invalid{Code: "RESOURCE_NOT_FOUND", Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,93 @@
+package python
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Context is what an attempt's process knows, written to context.json. Its
+// JSON must also be a Python literal but for true, false and null: the
+// runtime reads it without a JSON parser.
+type Context struct {
+	Kind         string            `json:"kind"` // "notebook", "script" or "wheel"
+	Path         string            `json:"path,omitempty"`
+	Argv         []string          `json:"argv"`
+	Bindings     map[string]string `json:"bindings,omitempty"` // widgets
+	PackageName  string            `json:"package_name,omitempty"`
+	EntryPoint   string            `json:"entry_point,omitempty"`
+	NotebookPath string            `json:"notebook_path,omitempty"` // as the job writes it
+	CodeDir      string            `json:"code_dir,omitempty"`      // the root of the job's code
+	SysPath      []string          `json:"sys_path,omitempty"`      // what libraries were installed to
+	ValuesDir    string            `json:"values_dir"`
+	FS           *FS               `json:"fs,omitempty"`
+
+	TaskKey     string `json:"task_key"`
+	RunID       int64  `json:"run_id"`
+	JobRunID    int64  `json:"job_run_id"`
+	JobID       int64  `json:"job_id"`
+	JobName     string `json:"job_name,omitempty"`
+	Attempt     int    `json:"attempt"`
+	User        string `json:"user,omitempty"`
+	WorkspaceID string `json:"workspace_id,omitempty"`
+}
+
+// FS maps Databricks' file paths to folders of this machine.
+type FS struct {
+	DBFS      string            `json:"dbfs"`
+	Volumes   string            `json:"volumes"`
+	Workspace string            `json:"workspace"`
+	Map       map[string]string `json:"map,omitempty"` // workspace path prefix → folder
+}
+
+// Write puts the context into an attempt's directory.
+func (c *Context) Write(dir string) error {
+	if c.Argv == nil {
+		c.Argv = []string{}
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(c); err != nil {
+		return fmt.Errorf("write context: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "context.json"), b.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("write context: %w", err)
+	}
+	return nil
+}
+
+// Argv is the command that runs the attempt in dir.
+func Argv(interpreter, runtimeDir, dir string) []string {
+	return []string{interpreter, filepath.Join(runtimeDir, "main.py"), dir}
+}
+
+// DatabricksRuntime is the version that code sees in
+// DATABRICKS_RUNTIME_VERSION; libraries look at it to know that they are on
+// Databricks.
+const DatabricksRuntime = "17.3"
+
+// Env lists the variables that an attempt's process gets beside its
+// engine's: later ones win over earlier ones.
+func Env(runtimeDir, dir, valuesDir string, sysPath []string) []string {
+	path := append(append([]string(nil), sysPath...), runtimeDir)
+	if old := os.Getenv("PYTHONPATH"); old != "" {
+		path = append(path, old)
+	}
+	joined := path[0]
+	for _, p := range path[1:] {
+		joined += string(os.PathListSeparator) + p
+	}
+	return []string{
+		"PYTHONPATH=" + joined,
+		"PYTHONUNBUFFERED=1",
+		"PYTHONIOENCODING=utf-8",
+		"DATABRICKS_RUNTIME_VERSION=" + DatabricksRuntime,
+		"FLOWCTL_TASK_DIR=" + dir,
+		"FLOWCTL_CONTEXT=" + filepath.Join(dir, "context.json"),
+		"FLOWCTL_EVENTS=" + filepath.Join(dir, "events.jsonl"),
+		"FLOWCTL_VALUES=" + valuesDir,
+	}
+}
