@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"flowctl/engine/api"
+	"flowctl/engine/jobrun"
+	"flowctl/jobspec"
+	"flowctl/tasks"
+	"flowctl/tasks/local"
+	"flowctl/tasks/python"
+)
+
+// runFlags are the flags of flowctl run.
+type runFlags struct {
+	params   []string
+	only     []string
+	job      string
+	output   string
+	parallel int
+	roots    []string
+	quiet    bool
+}
+
+func newRunCmd(e *env) *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run FILE",
+		Short: "Run a job here and now",
+		Long: "Validate a job file, run its tasks on this machine, follow the run and print the\n" +
+			"result. Progress and logs go to stderr, the result to stdout. Ctrl-C cancels the\n" +
+			"run, a second one leaves at once. - is standard input.",
+		Example: "  flowctl run job.json\n  flowctl run job.yml --param day=2026-01-31 --only +train",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(c *cobra.Command, args []string) error { return e.run(c.Context(), args[0], f) },
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&f.params, "param", "p", nil, "job parameter, name=value; repeatable")
+	flags.StringSliceVar(&f.only, "only", nil, "tasks to run; +a with what it depends on, a+ with what depends on it")
+	flags.StringVar(&f.job, "job", "", "which job of a file that holds several")
+	flags.StringVarP(&f.output, "output", "o", "text", "text or json")
+	flags.IntVar(&f.parallel, "max-parallel-tasks", 0, "tasks that run at once (default: the number of cores)")
+	flags.StringArrayVar(&f.roots, "workspace-root", nil, "where workspace paths lead, PREFIX=DIR; repeatable")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no task output on stderr")
+	return cmd
+}
+
+func (e *env) run(ctx context.Context, file string, f runFlags) error {
+	req, entry, err := e.prepareRun(file, f)
+	if err != nil {
+		return err
+	}
+	if err := e.needPython(ctx, entry.Job); err != nil {
+		return err
+	}
+	home, err := e.dataDir()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	d, err := e.openDoor(ctx, home, f.parallel)
+	if err != nil {
+		return err
+	}
+	fl := &following{env: e, home: home, parallel: f.parallel, door: d, output: f.output, quiet: f.quiet}
+	defer func() { err = errors.Join(err, fl.door.close()) }()
+	var ans api.Submitted
+	if err := d.call(ctx, "/flowctl/v1/submit", req, &ans); err != nil {
+		return refused(err)
+	}
+	return fl.follow(ctx, ans.RunID, ans.Seq)
+}
+
+// refused gives an API's refusal the exit status of a wrong job or usage.
+func refused(err error) error {
+	var r *refusal
+	if errors.As(err, &r) {
+		return &exitError{exitUsage, err}
+	}
+	return unable(err)
+}
+
+// prepareRun reads and checks the file and the flags.
+func (e *env) prepareRun(file string, f runFlags) (*api.Submit, *jobspec.Entry, error) {
+	if f.output != "text" && f.output != "json" {
+		return nil, nil, usage("-o %s: text and json are known", f.output)
+	}
+	params, err := parseParams(f.params)
+	if err != nil {
+		return nil, nil, err
+	}
+	doc, problems, err := e.check(file, jobspec.CheckOptions{LocalKinds: local.Kinds()})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range problems {
+		fmt.Fprintln(e.stderr, p)
+	}
+	if jobspec.HasErrors(problems) {
+		return nil, nil, &exitError{code: exitUsage}
+	}
+	entry, err := doc.Pick(f.job)
+	if err != nil {
+		return nil, nil, usage("%w", err)
+	}
+	if err := knownParams(entry.Job, params); err != nil {
+		return nil, nil, err
+	}
+	if _, err := jobspec.Select(entry.Job.Graph, f.only); err != nil {
+		return nil, nil, usage("--only: %w", err)
+	}
+	code, err := e.code(file, f.roots)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &api.Submit{
+		Source: entry.Job.Source, Parameters: params, Only: f.only, Siblings: doc.Siblings(), Code: code, User: userName(),
+	}, entry, nil
+}
+
+func (e *env) code(file string, roots []string) (tasks.Code, error) {
+	dir, err := codeDir(file)
+	if err != nil {
+		return tasks.Code{}, unable(err)
+	}
+	code := tasks.Code{Dir: dir, Roots: map[string]string{}}
+	for _, r := range roots {
+		prefix, to, ok := strings.Cut(r, "=")
+		if !ok || !strings.HasPrefix(prefix, "/") {
+			return code, usage("--workspace-root %s: write PREFIX=DIR, for example /Repos/ML=./src", r)
+		}
+		st, err := os.Stat(to)
+		if err != nil || !st.IsDir() {
+			return code, usage("--workspace-root %s: there is no folder %s", r, to)
+		}
+		if code.Roots[prefix], err = absolute(to); err != nil {
+			return code, unable(err)
+		}
+	}
+	return code, nil
+}
+
+func parseParams(list []string) (map[string]string, error) {
+	params := map[string]string{}
+	for _, p := range list {
+		k, v, ok := strings.Cut(p, "=")
+		if !ok || k == "" {
+			return nil, usage("--param %s: write name=value", p)
+		}
+		params[k] = v
+	}
+	return params, nil
+}
+
+func knownParams(job *jobspec.Job, params map[string]string) error {
+	var known []string
+	for _, p := range job.Parameters {
+		known = append(known, p.Name)
+	}
+	for _, k := range slices.Sorted(maps.Keys(params)) {
+		if !slices.Contains(known, k) {
+			if len(known) == 0 {
+				return usage("--param %s: the job declares no parameters", k)
+			}
+			return usage("--param %s: the job has no such parameter; it declares %s", k, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+// needPython says early that no task could run.
+func (e *env) needPython(ctx context.Context, job *jobspec.Job) error {
+	for i := range job.Tasks {
+		t := &job.Tasks[i]
+		if t.ForEach != nil && t.ForEach.Task != nil {
+			t = t.ForEach.Task
+		}
+		if slices.Contains(local.Kinds(), t.Type) {
+			if _, err := python.Find(ctx, e.python); err != nil {
+				return unable(err)
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// following follows a run to its end, whoever holds the engine.
+type following struct {
+	*env
+	home     string
+	parallel int
+	door     *door
+	output   string
+	quiet    bool
+}
+
+// follow prints what happens to a run until it ends, and its result. When the
+// process that holds the engine goes, this one takes its place.
+func (f *following) follow(ctx context.Context, run int64, seq uint64) error {
+	p := newPrinter(f.env, f.home, run, f.quiet)
+	defer p.stop()
+	canceled := false
+	watching := ctx
+	for {
+		err := f.watchRun(watching, p, run, &seq)
+		switch {
+		case err == nil:
+			p.stop()
+			return f.result(run, canceled)
+		case errors.Is(err, errGone):
+			if err := f.takeOver(run); err != nil {
+				return err
+			}
+		case ctx.Err() != nil && !canceled:
+			canceled = true
+			p.say("Canceling the run; press Ctrl-C again to leave at once.")
+			again, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			watching = again
+			if err := f.door.call(again, "/api/2.2/jobs/runs/cancel", map[string]int64{"run_id": run}, nil); err != nil {
+				return unable(err)
+			}
+		case canceled && watching.Err() != nil:
+			p.say(fmt.Sprintf("Left run %d; what still runs goes on. Take it up with: flowctl runs resume %d", run, run))
+			return &exitError{code: exitInterrupted}
+		default:
+			return unable(err)
+		}
+	}
+}
+
+// watchRun returns nil when the run has ended.
+func (f *following) watchRun(ctx context.Context, p *printer, run int64, seq *uint64) error {
+	for e, err := range f.door.watch(ctx, run, *seq) {
+		if err != nil {
+			return err
+		}
+		*seq = e.Seq
+		p.entry(e)
+		if e.Run != nil && e.Run.State == jobrun.Terminated {
+			return nil
+		}
+	}
+	return errGone
+}
+
+// takeOver opens the data directory, or finds who has it now, and has the run
+// go on there.
+func (f *following) takeOver(run int64) error {
+	if err := f.door.close(); err != nil {
+		return unable(err)
+	}
+	d, err := f.openDoor(context.Background(), f.home, f.parallel)
+	if err != nil {
+		return err
+	}
+	f.door = d
+	return d.call(context.Background(), "/flowctl/v1/resume", map[string]int64{"run_id": run}, nil)
+}
+
+// result prints the end of a run and is its exit status.
+func (f *following) result(run int64, canceled bool) error {
+	ctx := context.Background()
+	r, err := f.door.getRun(ctx, run)
+	if err != nil {
+		return unable(err)
+	}
+	if f.output == "json" {
+		if err := f.withOutputs(ctx, r); err != nil {
+			return unable(err)
+		}
+		enc := json.NewEncoder(f.stdout)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(r.raw); err != nil {
+			return fmt.Errorf("print: %w", err)
+		}
+	} else if err := f.printResult(ctx, r); err != nil {
+		return unable(err)
+	}
+	switch {
+	case canceled:
+		return &exitError{code: exitInterrupted}
+	case r.State.Result == "SUCCESS" || r.State.Result == "SUCCESS_WITH_FAILURES":
+		return nil
+	}
+	return &exitError{code: exitFailed}
+}

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strconv"
+
+	"flowctl/engine"
+	"flowctl/tasks"
+)
+
+// Submit is a job file to run, with what its text does not hold: where its
+// code is on this machine, and the other jobs of the file.
+type Submit struct {
+	Source     json.RawMessage            `json:"source"`
+	Name       string                     `json:"name,omitempty"`
+	Parameters map[string]string          `json:"parameters,omitempty"`
+	Only       []string                   `json:"only,omitempty"`
+	Siblings   map[string]json.RawMessage `json:"siblings,omitempty"`
+	Code       tasks.Code                 `json:"code"`
+	Token      string                     `json:"token,omitempty"`
+	User       string                     `json:"user,omitempty"`
+}
+
+// Submitted answers a Submit.
+type Submitted struct {
+	RunID int64  `json:"run_id"`
+	Seq   uint64 `json:"seq"` // of the journal's last entry before the run's first
+}
+
+func (s *Server) submit(ctx context.Context, q Submit) (Submitted, error) {
+	seq, err := s.Engine.Seq()
+	if err != nil {
+		return Submitted{}, err
+	}
+	if q.User == "" {
+		q.User = s.User
+	}
+	id, err := s.Engine.Submit(ctx, engine.SubmitRequest{
+		Source: q.Source, Name: q.Name, Parameters: q.Parameters, Only: q.Only, Siblings: q.Siblings,
+		Code: q.Code, Token: q.Token, Creator: q.User,
+	})
+	return Submitted{id, seq}, err
+}
+
+func (s *Server) resume(ctx context.Context, q runRequest) (empty, error) {
+	return empty{}, s.Engine.Resume(ctx, q.RunID)
+}
+
+// watch streams the journal's entries after "after", one JSON object a line,
+// of the run "run_id" if it is given, until the client goes.
+func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
+	after, err := strconv.ParseUint(r.URL.Query().Get("after"), 10, 64)
+	if err != nil {
+		writeError(w, &apiError{http.StatusBadRequest, "INVALID_PARAMETER_VALUE", fmt.Sprintf("after: %q is no entry's number.", r.URL.Query().Get("after"))})
+		return
+	}
+	run, _ := strconv.ParseInt(r.URL.Query().Get("run_id"), 10, 64) // 0: all runs
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.WriteHeader(http.StatusOK)
+	flush := http.NewResponseController(w)
+	_ = flush.Flush()
+	enc := json.NewEncoder(w)
+	for e, err := range s.Engine.Watch(r.Context(), after) {
+		if err != nil {
+			s.Log.Error("watch", "error", err)
+			return
+		}
+		if run != 0 && e.RunID != run {
+			continue
+		}
+		e.Event = nil // the changes tell all that a follower needs
+		if enc.Encode(e) != nil {
+			return
+		}
+		if flush.Flush() != nil {
+			return
+		}
+	}
+}
+
+// seq answers the number of the journal's last entry.
+func (s *Server) seq(context.Context, empty) (map[string]uint64, error) {
+	n, err := s.Engine.Seq()
+	return map[string]uint64{"seq": n}, err
+}
+
+// log answers where an attempt's log is on this machine.
+func (s *Server) log(ctx context.Context, q runRequest) (map[string]string, error) {
+	a, err := s.Engine.Attempt(ctx, q.RunID)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"path": filepath.Join(a.Dir, "output.log")}, nil
+}

@@ -1,0 +1,292 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"flowctl/engine"
+	"flowctl/engine/jobrun"
+	"flowctl/engine/store"
+	"flowctl/jobspec"
+)
+
+type empty struct{}
+
+type runsGetRequest struct {
+	RunID                 int64  `json:"run_id"`
+	IncludeHistory        bool   `json:"include_history"`
+	IncludeResolvedValues bool   `json:"include_resolved_values"`
+	PageToken             tokens `json:"page_token"`
+}
+
+// tokens is a page token: a number, sent as text or bare.
+type tokens int
+
+func (t *tokens) UnmarshalJSON(b []byte) error {
+	n, err := strconv.Atoi(trimQuotes(b))
+	if err != nil || n < 0 {
+		return fmt.Errorf("page_token %s is none of this API's", b)
+	}
+	*t = tokens(n)
+	return nil
+}
+
+func trimQuotes(b []byte) string {
+	if s, err := strconv.Unquote(string(b)); err == nil {
+		return s
+	}
+	return string(b)
+}
+
+// pageSize is how many tasks or iterations an answer holds.
+//
+// Source: the SDK's documentation of GetRun.
+const pageSize = 100
+
+// runsGet answers a job run, or one attempt of a task as if it were a run.
+func (s *Server) runsGet(ctx context.Context, q runsGetRequest) (wireRun, error) {
+	v := runView{history: q.IncludeHistory, resolved: q.IncludeResolvedValues, base: s.Base}
+	r, err := s.Engine.Run(ctx, q.RunID)
+	if err != nil {
+		if a, aerr := s.Engine.Attempt(ctx, q.RunID); aerr == nil {
+			return attemptRun(a, v, int(q.PageToken)), nil
+		}
+		return wireRun{}, err
+	}
+	w := runOf(r, v)
+	if !v.history {
+		w.RepairHistory = nil
+	}
+	w.Tasks, w.NextPageToken = page(w.Tasks, int(q.PageToken))
+	w.HasMore = w.NextPageToken != ""
+	return w, nil
+}
+
+func page(list []wireTask, from int) ([]wireTask, string) {
+	from = min(from, len(list))
+	if len(list)-from > pageSize {
+		return list[from : from+pageSize], strconv.Itoa(from + pageSize)
+	}
+	return list[from:], ""
+}
+
+// attemptRun is an attempt in the form of a run.
+func attemptRun(a engine.AttemptRef, v runView, from int) wireRun {
+	w := runHeader(a.Run, v)
+	t := taskOf(a.Run, a.Task, a.Attempt, v)
+	w.RunID, w.OriginalAttemptRunID, w.AttemptNumber = a.Attempt.RunID, a.Task.Attempts[0].RunID, a.Attempt.Number
+	w.State, w.Status = t.State, t.Status
+	w.StartTime, w.EndTime = t.StartTime, t.EndTime
+	w.SetupDuration, w.ExecutionDuration, w.RunDuration = t.SetupDuration, t.ExecutionDuration, t.RunDuration
+	w.RunName, w.QueueDuration, w.RepairHistory = a.Task.Key, 0, nil
+	w.Tasks = []wireTask{t}
+	for _, it := range a.Task.Items {
+		w.Iterations = append(w.Iterations, taskOf(a.Run, it, it.Last(), v))
+	}
+	w.Iterations, w.NextPageToken = page(w.Iterations, from)
+	w.HasMore = w.NextPageToken != ""
+	return w
+}
+
+type runsListRequest struct {
+	JobID         int64  `json:"job_id"`
+	ActiveOnly    bool   `json:"active_only"`
+	CompletedOnly bool   `json:"completed_only"`
+	ExpandTasks   bool   `json:"expand_tasks"`
+	RunType       string `json:"run_type"`
+	StartFrom     int64  `json:"start_time_from"`
+	StartTo       int64  `json:"start_time_to"`
+	Limit         int    `json:"limit"`
+	Offset        int    `json:"offset"`
+	PageToken     int64x `json:"page_token"`
+}
+
+// int64x is an id that may come as text.
+type int64x int64
+
+func (t *int64x) UnmarshalJSON(b []byte) error {
+	n, err := strconv.ParseInt(trimQuotes(b), 10, 64)
+	if err != nil {
+		return fmt.Errorf("%s is no page token of this API", b)
+	}
+	*t = int64x(n)
+	return nil
+}
+
+type runsListAnswer struct {
+	Runs          []wireRun `json:"runs,omitempty"`
+	HasMore       bool      `json:"has_more"`
+	NextPageToken string    `json:"next_page_token,omitempty"`
+}
+
+// Limits of runs/list.
+//
+// Source: the SDK's documentation of ListRuns.
+const (
+	runsLimit   = 20
+	runsMaximum = 25
+)
+
+// runsList answers a page of runs, newest first. A page's token is the id
+// that the next page stays below.
+func (s *Server) runsList(ctx context.Context, q runsListRequest) (runsListAnswer, error) {
+	var ans runsListAnswer
+	if q.ActiveOnly && q.CompletedOnly {
+		return ans, &engine.Error{Code: engine.InvalidParameter, Message: "active_only and completed_only cannot both be true."}
+	}
+	if q.Limit < 0 || q.Limit > runsMaximum {
+		return ans, &engine.Error{Code: engine.InvalidParameter, Message: fmt.Sprintf("limit %d is not between 0 and %d.", q.Limit, runsMaximum)}
+	}
+	limit := q.Limit
+	if limit == 0 {
+		limit = runsLimit
+	}
+	skip := q.Offset
+	var runs []*jobrun.Run
+	f := store.RunFilter{JobID: q.JobID, Active: q.ActiveOnly}
+	err := s.Engine.Runs(ctx, f, int64(q.PageToken), func(r *jobrun.Run) bool {
+		start := ms(r.Created)
+		switch {
+		case q.StartFrom > 0 && start < q.StartFrom:
+			return false // all that follow are older
+		case q.CompletedOnly && !r.Status.Ended(), q.RunType != "" && q.RunType != string(r.Type), q.StartTo > 0 && start > q.StartTo:
+			return true
+		case skip > 0:
+			skip--
+			return true
+		case len(runs) == limit:
+			ans.HasMore, ans.NextPageToken = true, strconv.FormatInt(runs[limit-1].ID, 10)
+			return false
+		}
+		runs = append(runs, r)
+		return true
+	})
+	if err != nil {
+		return ans, err
+	}
+	for _, r := range runs {
+		w := runHeader(r, runView{base: s.Base})
+		if q.ExpandTasks {
+			full, err := s.Engine.Run(ctx, r.ID)
+			if err != nil {
+				return ans, err
+			}
+			w = runOf(full, runView{base: s.Base})
+			w.Tasks, _ = page(w.Tasks, 0)
+		}
+		w.RepairHistory = nil
+		ans.Runs = append(ans.Runs, w)
+	}
+	return ans, nil
+}
+
+type runRequest struct {
+	RunID int64 `json:"run_id"`
+}
+
+func (s *Server) runsCancel(ctx context.Context, q runRequest) (empty, error) {
+	return empty{}, s.Engine.CancelRun(ctx, q.RunID)
+}
+
+func (s *Server) runsDelete(ctx context.Context, q runRequest) (empty, error) {
+	return empty{}, s.Engine.DeleteRun(ctx, q.RunID)
+}
+
+type repairRequest struct {
+	RunID         int64             `json:"run_id"`
+	Tasks         []string          `json:"rerun_tasks"`
+	AllFailed     bool              `json:"rerun_all_failed_tasks"`
+	Dependents    bool              `json:"rerun_dependent_tasks"`
+	Latest        int64             `json:"latest_repair_id"`
+	JobParameters map[string]string `json:"job_parameters"`
+	jobrun.Overrides
+}
+
+type repairAnswer struct {
+	RepairID int64 `json:"repair_id"`
+}
+
+func (s *Server) runsRepair(ctx context.Context, q repairRequest) (repairAnswer, error) {
+	req := engine.RepairRequest{
+		RunID: q.RunID, Tasks: q.Tasks, AllFailed: q.AllFailed, Dependents: q.Dependents, Latest: q.Latest, Parameters: q.JobParameters,
+	}
+	if raw, err := json.Marshal(q.Overrides); err == nil && string(raw) != "{}" {
+		req.Overrides = &q.Overrides
+	}
+	id, err := s.Engine.RepairRun(ctx, req)
+	return repairAnswer{id}, err
+}
+
+// logLimit is how much of an attempt's log an answer holds.
+//
+// Source: the SDK's documentation of RunOutput.Logs: 5 MB.
+const logLimit = 5 << 20
+
+// runsGetOutput answers what a task's attempt left behind.
+func (s *Server) runsGetOutput(ctx context.Context, q runRequest) (map[string]any, error) {
+	a, err := s.Engine.Attempt(ctx, q.RunID)
+	if err != nil {
+		r, rerr := s.Engine.Run(ctx, q.RunID)
+		switch {
+		case rerr != nil:
+			return nil, err
+		case len(r.Tasks) != 1:
+			return nil, &engine.Error{Code: engine.InvalidParameter, Message: "Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead."}
+		}
+		if a, err = s.Engine.Attempt(ctx, r.Tasks[0].Last().RunID); err != nil {
+			return nil, err
+		}
+	}
+	out, err := s.output(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	out["metadata"] = attemptRun(a, runView{base: s.Base}, 0)
+	return out, nil
+}
+
+// output is the get-output answer without its metadata.
+func (s *Server) output(ctx context.Context, a engine.AttemptRef) (map[string]any, error) {
+	out := map[string]any{}
+	left, err := s.Engine.Output(ctx, a.Attempt.RunID)
+	if err != nil {
+		return nil, err
+	}
+	if len(left.Value) > 0 {
+		var parts map[string]json.RawMessage
+		if err := json.Unmarshal(left.Value, &parts); err != nil {
+			return nil, fmt.Errorf("read output: %w", err)
+		}
+		for k, v := range parts {
+			out[k] = v
+		}
+	}
+	if left.Error != "" {
+		out["error"] = left.Error
+	}
+	if left.Trace != "" {
+		out["error_trace"] = left.Trace
+	}
+	if a.Attempt.ChildRun != 0 {
+		out["run_job_output"] = map[string]int64{"run_id": a.Attempt.ChildRun}
+	}
+	if kindOf(a) != jobspec.NotebookTask {
+		text, cut, err := s.Engine.LogTail(a.Dir, logLimit)
+		if err != nil {
+			return nil, err
+		}
+		if len(text) > 0 {
+			out["logs"], out["logs_truncated"] = string(text), cut
+		}
+	}
+	return out, nil
+}
+
+func kindOf(a engine.AttemptRef) jobspec.Type {
+	if p := a.Task.Parent(); p != nil {
+		return a.Run.Job.Tasks[p.Index].ForEach.Task.Type
+	}
+	return a.Run.Job.Tasks[a.Task.Index].Type
+}
