@@ -35,7 +35,7 @@ type AttemptRef struct {
 	Dir     string
 }
 
-// Attempt reads the run that an attempt belongs to.
+// Attempt reads an attempt in its place. Of the run's tasks only its own is there.
 func (e *Engine) Attempt(_ context.Context, id int64) (AttemptRef, error) {
 	var a AttemptRef
 	err := e.store.View(func(tx *store.Tx) error {
@@ -43,17 +43,13 @@ func (e *Engine) Attempt(_ context.Context, id int64) (AttemptRef, error) {
 		if err != nil {
 			return err
 		}
-		if a.Run, err = tx.Run(run, noID); err != nil {
+		if a.Run, err = tx.RunOfTask(run, task, item); err != nil {
 			return err
 		}
-		for _, t := range a.Run.Tasks {
-			if t.Index == task {
-				a.Task = t
-			}
-		}
+		a.Task = a.Run.Tasks[0]
 		key := a.Task.Key
 		if item >= 0 {
-			a.Task = a.Task.Items[item]
+			a.Task = a.Task.Items[0]
 		}
 		a.Attempt = &a.Task.Attempts[n]
 		a.Dir = e.store.AttemptDir(run, key, item, a.Attempt.Number)

@@ -40,6 +40,11 @@ func (e *Engine) Watch(ctx context.Context, seq uint64) iter.Seq2[jobrun.Entry, 
 		for {
 			news := e.watchers.wait()
 			more, err := e.page(&seq, yield)
+			select {
+			case <-e.done:
+				return
+			default:
+			}
 			if err != nil {
 				yield(jobrun.Entry{}, err)
 				return
@@ -52,7 +57,7 @@ func (e *Engine) Watch(ctx context.Context, seq uint64) iter.Seq2[jobrun.Entry, 
 			case <-ctx.Done():
 				return
 			case <-e.done:
-				_, _ = e.page(&seq, yield)
+				_, _ = e.page(&seq, yield) // the last commit; the store may be closed by now
 				return
 			}
 		}

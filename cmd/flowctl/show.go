@@ -44,6 +44,7 @@ type shownTask struct {
 	EndTime   int64      `json:"end_time"`
 	Duration  int64      `json:"run_duration"`
 	Attempt   int        `json:"attempt_number"`
+	Notebook  any        `json:"notebook_task"`
 }
 
 // outcome is one word for a state: the result, or where it stands.
@@ -147,8 +148,8 @@ func (f *following) printResult(ctx context.Context, r *shownRun) error {
 }
 
 func (f *following) printOutput(ctx context.Context, t shownTask) error {
-	if t.State.LifeCycle == "SKIPPED" {
-		return nil
+	if t.State.LifeCycle == "SKIPPED" || t.State.Result == "SUCCESS" && t.Notebook == nil {
+		return nil // it has nothing to show
 	}
 	var out shownOutput
 	if err := f.door.getOutput(ctx, t.RunID, &out); err != nil {

@@ -110,6 +110,45 @@ func (tx *Tx) Attempt(id int64) (run int64, task, item, n int, err error) {
 	return num(v), int(num(v[8:])), int(num(v[16:])) - 1, int(num(v[24:])), nil
 }
 
+// RunOfTask reads a run with one of its tasks alone: with all its iterations
+// if item is -1, else with that iteration. What an attempt of a wide run shows
+// must not cost the reading of all others.
+func (tx *Tx) RunOfTask(id int64, task, item int) (*jobrun.Run, error) {
+	r, err := tx.RunHeader(id)
+	if err != nil {
+		return nil, err
+	}
+	if r.Job, err = tx.Spec(r.Spec); err != nil {
+		return nil, fmt.Errorf("run %d: %w", id, err)
+	}
+	t := &jobrun.TaskRun{}
+	if err := getJSON(tx.own(bucketTasks), key(id, int64(task), 0), t); err != nil {
+		return nil, fmt.Errorf("run %d: task %d: %w", id, task, err)
+	}
+	r.Tasks = []*jobrun.TaskRun{t}
+	if item >= 0 {
+		it := &jobrun.TaskRun{}
+		if err := getJSON(tx.own(bucketTasks), key(id, int64(task), int64(item)+1), it); err != nil {
+			return nil, fmt.Errorf("run %d: task %s: iteration %d: %w", id, t.Key, item, err)
+		}
+		t.Items = []*jobrun.TaskRun{it}
+	} else if t.ForEach != nil {
+		tx.own(bucketTasks).ScanFrom(key(id, int64(task)), key(id, int64(task), 1), func(_, v []byte) bool {
+			it := &jobrun.TaskRun{}
+			if err = json.Unmarshal(v, it); err != nil {
+				err = fmt.Errorf("run %d: read iteration: %w", id, err)
+				return false
+			}
+			t.Items = append(t.Items, it)
+			return len(t.Items) < len(t.ForEach.Inputs)
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, r.Load(nil)
+}
+
 // Active lists the runs that have not ended, oldest first.
 func (tx *Tx) Active() []int64 {
 	var ids []int64

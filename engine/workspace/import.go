@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"io"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -200,10 +199,10 @@ func (p *partial) isJupyter() (bool, error) {
 
 // looksLikeNotebook says whether a file of this name and content is one.
 func (p *partial) looksLikeNotebook(name string) (bool, error) {
-	base, ext := baseOf(name), path.Ext(name)
-	if base == ext || !slices.Contains(notebookExts, ext) {
-		return false, nil // of ".py" nothing would be left as the notebook's name
+	if !mayBeNotebook(name) {
+		return false, nil
 	}
+	ext := path.Ext(name)
 	if ext == ".ipynb" {
 		return p.isJupyter()
 	}

@@ -145,11 +145,18 @@ type kinds struct {
 
 const maxSeen = 20_000
 
+// mayBeNotebook says whether a file's name is one that a notebook can have on
+// disk. Of ".py" nothing would be left as the notebook's own name.
+func mayBeNotebook(rel string) bool {
+	ext := path.Ext(rel)
+	return slices.Contains(notebookExts, ext) && baseOf(rel) != ext
+}
+
 // notebookAt finds out whether the file at a place on disk is a notebook.
 func (t *Tree) notebookAt(rel string, info fs.FileInfo) (notebookKind, error) {
 	ext := path.Ext(rel)
 	d, isSource := dialectOfExt(ext)
-	if !info.Mode().IsRegular() || !slices.Contains(notebookExts, ext) {
+	if !info.Mode().IsRegular() || !mayBeNotebook(rel) {
 		return notebookKind{}, nil
 	}
 	t.kinds.mu.Lock()
