@@ -78,6 +78,7 @@ func (e *Engine) commit() error {
 	if e.batch.empty() {
 		return nil
 	}
+	e.tell("before commit")
 	var answers []error
 	err := e.store.Update(func(tx *store.Tx) error {
 		calls := e.batch.calls
@@ -101,6 +102,7 @@ func (e *Engine) commit() error {
 	if err != nil {
 		return err
 	}
+	e.tell("after commit")
 	for _, f := range done.after {
 		f()
 	}
@@ -108,6 +110,12 @@ func (e *Engine) commit() error {
 		e.watchers.wake()
 	}
 	return nil
+}
+
+func (e *Engine) tell(point string) {
+	if e.probe != nil {
+		e.probe(point)
+	}
 }
 
 // write puts the batch's records into a transaction.

@@ -64,6 +64,7 @@ type Engine struct {
 	err      error         // why the loop ended by itself; read after done
 	hands    sync.WaitGroup
 	watchers watchers
+	probe    func(point string) // told before and after each commit; nil but in tests
 
 	loopState // touched by the loop alone
 }
@@ -82,8 +83,10 @@ type loopState struct {
 }
 
 // Start runs an engine on an open store. It resumes nothing by itself; see Resume.
-func Start(s *store.Store, opt Options) (*Engine, error) {
-	e := &Engine{store: s, opt: opt, log: opt.Log, now: opt.Now}
+func Start(s *store.Store, opt Options) (*Engine, error) { return start(s, opt, nil) }
+
+func start(s *store.Store, opt Options, probe func(point string)) (*Engine, error) {
+	e := &Engine{store: s, opt: opt, log: opt.Log, now: opt.Now, probe: probe}
 	if e.log == nil {
 		e.log = slog.Default()
 	}

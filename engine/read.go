@@ -79,9 +79,12 @@ func (e *Engine) Facts(_ context.Context, attempt int64) ([]json.RawMessage, err
 	return list, err
 }
 
+// RunFilter chooses runs for Runs.
+type RunFilter = store.RunFilter
+
 // Runs yields the headers of runs with ids below before (0: all), newest
 // first, until fn returns false.
-func (e *Engine) Runs(_ context.Context, f store.RunFilter, before int64, fn func(*jobrun.Run) bool) error {
+func (e *Engine) Runs(_ context.Context, f RunFilter, before int64, fn func(*jobrun.Run) bool) error {
 	return e.store.View(func(tx *store.Tx) error { return tx.RunsBefore(f, before, fn) })
 }
 

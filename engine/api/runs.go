@@ -8,7 +8,6 @@ import (
 
 	"flowctl/engine"
 	"flowctl/engine/jobrun"
-	"flowctl/engine/store"
 	"flowctl/jobspec"
 )
 
@@ -145,7 +144,7 @@ func (s *Server) runsList(ctx context.Context, q runsListRequest) (runsListAnswe
 	}
 	skip := q.Offset
 	var runs []*jobrun.Run
-	f := store.RunFilter{JobID: q.JobID, Active: q.ActiveOnly}
+	f := engine.RunFilter{JobID: q.JobID, Active: q.ActiveOnly}
 	err := s.Engine.Runs(ctx, f, int64(q.PageToken), func(r *jobrun.Run) bool {
 		start := ms(r.Created)
 		switch {

@@ -187,7 +187,7 @@ func (s *Schedule) dayRule(text string) (bool, error) {
 		return false, nil
 	}
 	if strings.Contains(text, ",") {
-		return true, fmt.Errorf("L and W cannot be part of a list")
+		return true, fmt.Errorf("a list cannot hold L or W")
 	}
 	body, w := strings.CutSuffix(text, "W")
 	if rest, ok := strings.CutPrefix(body, "L"); ok {

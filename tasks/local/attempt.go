@@ -76,15 +76,14 @@ func (o *Options) find(a tasks.Attempt) (p *process, ended bool, err error) {
 		return nil, false, fmt.Errorf("make attempt directory: %w", err)
 	}
 	// Alive first: a process that ends between the two looks has a result by then.
-	living := alive(a.Dir)
-	pid, begun := begunBy(a.Dir)
-	if living {
+	if alive(a.Dir) {
+		pid, _ := begunBy(a.Dir)
 		return attach(a.Dir, pid), false, nil
 	}
 	if _, ok, err := python.ReadResult(a.Dir); ok || err != nil {
 		return nil, ok, err
 	}
-	if pid, begun = begunBy(a.Dir); begun {
+	if pid, begun := begunBy(a.Dir); begun {
 		return nil, false, fmt.Errorf("the task's process (pid %d) vanished: it left no result and is gone, as after a reboot or a kill", pid)
 	}
 	return nil, false, nil
