@@ -82,6 +82,11 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 		DBFS: filepath.Join(a.Home, "fs", "dbfs"), Volumes: filepath.Join(a.Home, "fs", "volumes"),
 		Workspace: filepath.Join(a.Home, "fs", "workspace"), Map: a.Code.Roots,
 	}
+	for _, root := range []string{c.FS.DBFS, c.FS.Volumes, c.FS.Workspace} {
+		if err := os.MkdirAll(root, 0o700); err != nil {
+			return launch{}, fmt.Errorf("make file tree: %w", err)
+		}
+	}
 	if err := c.Write(a.Dir); err != nil {
 		return launch{}, err
 	}

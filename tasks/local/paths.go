@@ -50,11 +50,11 @@ func (o *Options) locate(ctx context.Context, a tasks.Attempt, out tasks.Sink, f
 // absolute maps a path that begins with / or dbfs:/.
 func (o *Options) absolute(a tasks.Attempt, path string) place {
 	fs := filepath.Join(a.Home, "fs")
-	path = strings.TrimPrefix(path, "dbfs:")
+	path, dbfs := strings.CutPrefix(path, "dbfs:")
 	if rest, ok := strings.CutPrefix(path, "/Volumes/"); ok {
 		return place{path: filepath.Join(fs, "volumes", filepath.FromSlash(filepath.Clean("/"+rest)))}
 	}
-	if rest, ok := strings.CutPrefix(path, "/dbfs/"); ok {
+	if rest, ok := strings.CutPrefix(path, "/dbfs/"); ok || dbfs {
 		return place{path: filepath.Join(fs, "dbfs", filepath.FromSlash(filepath.Clean("/"+rest)))}
 	}
 	path = filepath.Clean("/" + strings.TrimPrefix(path, "/Workspace/"))

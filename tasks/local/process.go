@@ -90,6 +90,14 @@ func (p *process) stop(grace time.Duration) {
 	}
 	p.signal(syscall.SIGKILL) // whoever of the group is left, the leader included
 	<-p.ended
+	// The others were told in the same moment; wait until they are gone, or
+	// are only waiting to be buried by somebody else.
+	for range 100 {
+		if p.pid <= 1 || syscall.Kill(-p.pid, 0) != nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // signal reaches the whole group. A group whose leader has gone keeps its

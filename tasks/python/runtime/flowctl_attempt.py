@@ -82,12 +82,16 @@ class Shims:
 
 
 def stop(signum, frame):
+    if os.getpid() != process:  # a fork of ours: the signal is for it alone
+        _signal.signal(signum, _signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
+        return
     raise KeyboardInterrupt()
 
 
 def main():
-    global attempt
-    attempt = Attempt(sys.argv[1])
+    global attempt, process
+    attempt, process = Attempt(sys.argv[1]), os.getpid()
     try:
         os.set_inheritable(3, False)  # the lock that says we are alive
     except OSError:
@@ -172,4 +176,4 @@ def flush():
         redact.drain()
 
 
-attempt = None  # set by main
+attempt = process = None  # set by main

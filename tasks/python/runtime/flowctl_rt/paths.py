@@ -19,8 +19,10 @@ def install(roots):
 
     builtins.open = io.open = _Mapped(io.open)
     for name in ("open", "stat", "lstat", "listdir", "scandir", "mkdir", "remove", "unlink", "rmdir", "access", "chmod",
-                 "utime", "truncate", "readlink", "chdir"):
-        _wrap(name, _Mapped)
+                 "utime", "truncate", "readlink", "chdir", "statvfs", "chown", "getxattr", "setxattr", "listxattr",
+                 "removexattr"):
+        if hasattr(os, name):
+            _wrap(name, _Mapped)
     for name in ("rename", "replace", "link", "symlink"):
         _wrap(name, _MappedPair)
 

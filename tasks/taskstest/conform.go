@@ -1,0 +1,176 @@
+package taskstest
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flowctl/tasks"
+)
+
+// Recorder is a sink that keeps what it hears and lets a test wait for it.
+type Recorder struct {
+	mu      sync.Mutex
+	heard   chan struct{} // closed and renewed at every word
+	started bool
+	values  map[string]json.RawMessage
+	facts   []tasks.Fact
+	log     io.Writer
+}
+
+// NewRecorder makes a recorder; what the attempt writes goes to log, if it is not nil.
+func NewRecorder(log io.Writer) *Recorder {
+	return &Recorder{heard: make(chan struct{}), values: map[string]json.RawMessage{}, log: log}
+}
+
+func (r *Recorder) change(fn func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fn()
+	close(r.heard)
+	r.heard = make(chan struct{})
+}
+
+// Started is part of tasks.Sink, like the methods below.
+func (r *Recorder) Started() { r.change(func() { r.started = true }) }
+
+// Log is where the attempt's output goes.
+func (r *Recorder) Log() io.Writer { return r.log }
+
+// SetValue keeps a value.
+func (r *Recorder) SetValue(key string, v json.RawMessage) error {
+	r.change(func() { r.values[key] = v })
+	return nil
+}
+
+// SetHandle forgets the handle.
+func (r *Recorder) SetHandle(string) error { return nil }
+
+// Report keeps a fact.
+func (r *Recorder) Report(f tasks.Fact) error {
+	r.change(func() { r.facts = append(r.facts, f) })
+	return nil
+}
+
+// Note forgets the note.
+func (r *Recorder) Note(string) {}
+
+// Values are the values that were set, by key.
+func (r *Recorder) Values() map[string]json.RawMessage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.values)
+}
+
+// Facts are the facts of a kind that were reported.
+func (r *Recorder) Facts(kind string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []string
+	for _, f := range r.facts {
+		if f.Kind == kind {
+			list = append(list, string(f.Data))
+		}
+	}
+	return list
+}
+
+// WaitStarted waits until the user's code has begun.
+func (r *Recorder) WaitStarted(ctx context.Context) { r.wait(ctx, func() bool { return r.started }) }
+
+// WaitValue waits until a value is set.
+func (r *Recorder) WaitValue(ctx context.Context, key string) {
+	r.wait(ctx, func() bool { return r.values[key] != nil })
+}
+
+func (r *Recorder) wait(ctx context.Context, ok func() bool) {
+	for {
+		r.mu.Lock()
+		done, heard := ok(), r.heard
+		r.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-heard:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Deeds are attempts that Conform asks a runner to run.
+type Deeds struct {
+	Sets  tasks.Attempt // sets the value "n" to 42 and succeeds
+	Fails tasks.Attempt // fails with a message that holds "boom"
+	Hangs tasks.Attempt // sets the value "begun" and then runs until it is stopped
+	Bad   tasks.Attempt // its payload is wrong
+}
+
+// Conform holds a runner against what every runner must do. deeds makes fresh
+// attempts at each call.
+func Conform(t *testing.T, r tasks.Runner, deeds func(t *testing.T) Deeds) {
+	t.Run("sets a value", func(t *testing.T) {
+		rec := NewRecorder(nil)
+		res, err := r.Run(t.Context(), deeds(t).Sets, rec)
+		require.NoError(t, err)
+		assert.Equal(t, tasks.Success, res.Outcome)
+		assert.JSONEq(t, "42", string(rec.Values()["n"]))
+		assert.True(t, rec.started)
+	})
+	t.Run("the user's failure is a result", func(t *testing.T) {
+		res, err := r.Run(t.Context(), deeds(t).Fails, NewRecorder(nil))
+		require.NoError(t, err)
+		assert.Equal(t, tasks.Failed, res.Outcome)
+		assert.Contains(t, res.Message, "boom")
+	})
+	t.Run("a wrong job is an Invalid", func(t *testing.T) {
+		_, err := r.Run(t.Context(), deeds(t).Bad, NewRecorder(nil))
+		var invalid *tasks.Invalid
+		require.ErrorAs(t, err, &invalid)
+		assert.NotEmpty(t, invalid.Code)
+	})
+	for _, cause := range []error{tasks.ErrCanceled, tasks.ErrTimedOut} {
+		t.Run("stops: "+cause.Error(), func(t *testing.T) {
+			res, err := stopWhenBegun(t, r, deeds(t).Hangs, cause)
+			require.NoError(t, err)
+			assert.Equal(t, tasks.Canceled, res.Outcome)
+		})
+	}
+	t.Run("is canceled before it starts", func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(tasks.ErrCanceled)
+		rec := NewRecorder(nil)
+		res, err := r.Run(ctx, deeds(t).Sets, rec)
+		require.NoError(t, err)
+		assert.Equal(t, tasks.Canceled, res.Outcome)
+		assert.Empty(t, rec.Values())
+	})
+	t.Run("lets go, and attaches again", func(t *testing.T) {
+		a := deeds(t).Hangs
+		_, err := stopWhenBegun(t, r, a, tasks.ErrDetach)
+		require.ErrorIs(t, err, tasks.ErrDetach)
+		a.Resumed = true
+		res, err := stopWhenBegun(t, r, a, tasks.ErrCanceled)
+		require.NoError(t, err)
+		assert.Equal(t, tasks.Canceled, res.Outcome, "the same process was stopped")
+	})
+}
+
+// stopWhenBegun runs an attempt and ends its context as soon as it has set
+// the value "begun".
+func stopWhenBegun(t *testing.T, r tasks.Runner, a tasks.Attempt, cause error) (tasks.Result, error) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	rec := NewRecorder(nil)
+	go func() {
+		rec.WaitValue(ctx, "begun")
+		stop(cause)
+	}()
+	return r.Run(ctx, a, rec)
+}
