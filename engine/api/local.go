@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"path/filepath"
 	"strconv"
@@ -55,7 +54,7 @@ func (s *Server) resume(ctx context.Context, q runRequest) (empty, error) {
 func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 	after, err := strconv.ParseUint(r.URL.Query().Get("after"), 10, 64)
 	if err != nil {
-		writeError(w, &apiError{http.StatusBadRequest, "INVALID_PARAMETER_VALUE", fmt.Sprintf("after: %q is no entry's number.", r.URL.Query().Get("after"))})
+		writeError(w, invalid("after: %q is no entry's number.", r.URL.Query().Get("after")))
 		return
 	}
 	run, _ := strconv.ParseInt(r.URL.Query().Get("run_id"), 10, 64) // 0: all runs

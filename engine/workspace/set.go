@@ -48,8 +48,10 @@ func Open(s *store.Store, opt Options) (*Set, error) {
 // Workspace is one workspace: a namespace of its own for everything in it.
 type Workspace struct {
 	Namespace string // "" for the one that all share
-	ID        string // digits; what clients know as the workspace's or the organisation's id
-	Dir       string // where its trees are: workspace, dbfs and volumes
+	// ID is what clients know as the workspace's or the organisation's id:
+	// digits. Namespaces share it, for clients ask before they send a token.
+	ID  string
+	Dir string // where its trees are: workspace, dbfs and volumes
 
 	Tree        *Tree
 	DBFS        *DBFS
@@ -86,7 +88,11 @@ func (s *Set) openWorkspace(namespace string) (*Workspace, error) {
 	if namespace != "" {
 		w.Dir = filepath.Join(s.store.Home(), "namespaces", namespace, "fs")
 	}
-	if err := w.prepare(rec); err != nil {
+	id := ""
+	if namespace != "" {
+		id = s.open[""].ID
+	}
+	if err := w.prepare(rec, id); err != nil {
 		return nil, err
 	}
 	disks := map[string]*disk{}
@@ -115,8 +121,9 @@ func (s *Set) openWorkspace(namespace string) (*Workspace, error) {
 	return w, nil
 }
 
-// prepare gives a new workspace its id and its two groups.
-func (w *Workspace) prepare(rec records) error {
+// prepare gives a new workspace its id, a new one if id is empty, and its two
+// groups.
+func (w *Workspace) prepare(rec records, id string) error {
 	err := rec.view(func(t tx) error {
 		id, err := t.get(bucketMeta, "id")
 		w.ID = string(id)
@@ -126,7 +133,10 @@ func (w *Workspace) prepare(rec records) error {
 		return err
 	}
 	return rec.update(func(t tx) error {
-		id, err := randomID()
+		var err error
+		if id == "" {
+			id, err = randomID()
+		}
 		if err != nil {
 			return err
 		}

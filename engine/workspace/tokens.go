@@ -157,8 +157,8 @@ func (p *People) active(who Identity) (Identity, error) {
 	return who, err
 }
 
-// Tokens lists tokens, oldest first: those of a user in a namespace, or all if
-// user is empty. Expired ones are among them.
+// Tokens lists the tokens that open a namespace, oldest first: those of a user,
+// or all if user is empty. Expired ones are among them.
 func (s *Set) Tokens(namespace, user string) ([]Token, error) {
 	var list []Token
 	err := s.tokens().view(func(t tx) error {
@@ -173,7 +173,7 @@ func (s *Set) Tokens(namespace, user string) ([]Token, error) {
 			}
 			var tok Token
 			_, err = t.read("", id, &tok)
-			if user == "" || (tok.User == user && s.opens(tok) == namespace) {
+			if s.opens(tok) == namespace && (user == "" || tok.User == user) {
 				list = append(list, tok)
 			}
 		}
@@ -193,12 +193,12 @@ func (s *Set) opens(tok Token) string {
 	return tok.Namespace
 }
 
-// Token reads the record of a token.
-func (s *Set) Token(id string) (Token, error) {
+// Token reads the record of a token that opens a namespace.
+func (s *Set) Token(namespace, id string) (Token, error) {
 	var tok Token
 	err := s.tokens().view(func(t tx) error {
 		ok, err := t.read("", id, &tok)
-		if err == nil && !ok {
+		if err == nil && (!ok || s.opens(tok) != namespace) {
 			err = refuse(DoesNotExist, "Token %s does not exist.", id)
 		}
 		return err
@@ -218,4 +218,28 @@ func (s *Set) RevokeToken(id string) error {
 		}
 		return t.delete("", id)
 	})
+}
+
+// Local is the identity of whoever owns the data directory: an admin, without
+// a token. An empty name means "admin".
+func (s *Set) Local(name string) (Identity, error) {
+	w, err := s.Workspace("")
+	if err != nil {
+		return Identity{}, err
+	}
+	if name == "" {
+		name = "admin"
+	}
+	who, err := w.People.Identify(name)
+	if err == nil {
+		var admin bool
+		if admin, err = w.People.IsAdmin(who); admin {
+			return who, err
+		}
+	}
+	if err != nil && !refused(err, DoesNotExist) {
+		return Identity{}, err
+	}
+	q, err := w.People.ensure(name, true)
+	return Identity{Kind: q.Kind, Name: q.Name, ID: q.ID}, err
 }
