@@ -15,6 +15,7 @@ import hashlib
 import os
 
 from recsys import generate, ratings
+from recsys.store import replace
 
 for name, default in {
     "rows": "106000",
@@ -45,9 +46,7 @@ if not raw_path.startswith("/"):
 if not os.path.exists(raw_path):
     rows, seed = number("rows", int, 1000, 5000000), number("data_seed", int)
     os.makedirs(os.path.dirname(raw_path), exist_ok=True)
-    with open(raw_path + ".new", "w", newline="\n") as f:
-        f.writelines(line + "\n" for line in generate.lines(rows, seed))
-    os.replace(raw_path + ".new", raw_path)
+    replace(raw_path, "".join(line + "\n" for line in generate.lines(rows, seed)).encode())
     print("made", raw_path)
 
 with open(raw_path, "rb") as f:

@@ -39,7 +39,7 @@ record = {
 
 
 def smoke_test(champion):
-    """Load a model and ask it for recommendations, as a consumer would. Returns {user: [item]}."""
+    """Load a model and ask it for recommendations, as a consumer would. Returns {user: [(item, stars)]}."""
     model = als.Model.from_bytes(store.read("models", champion["model_version"]))
     seen = {}
     for user, item, _ in ratings.from_bytes(store.read("datasets", champion["data_version"])):
@@ -51,10 +51,8 @@ def smoke_test(champion):
         best = model.top(user, 5, seen.get(user, ()))
         if len(best) != 5 or any(item in seen.get(user, ()) for item, _ in best):
             raise RuntimeError("smoke test: bad recommendations for user %d: %s" % (user, best))
-        lists[user] = [item for item, _ in best]
-        kind = "new user" if user == stranger else "%d ratings" % len(seen[user])
-        print("user %-6d %-12s %s" % (user, kind, "  ".join("%d (%.2f)" % pair for pair in best)))
-    if all(best == lists[stranger] for best in lists.values()):
+        lists[user] = best
+    if all([i for i, _ in best] == [i for i, _ in lists[stranger]] for best in lists.values()):
         raise RuntimeError("smoke test: everybody gets the same recommendations")
     return lists
 
@@ -69,16 +67,18 @@ def smoke_test(champion):
 # COMMAND ----------
 
 answers = smoke_test(record)
+for user, best in answers.items():
+    print("user %-6d %s" % (user, "  ".join("%d (%.2f)" % pair for pair in best)))
+
 before = store.champion(target)
 promoted = not before or before["model_version"] != record["model_version"]
-if promoted:
-    store.promote(target, record, after=number("champion_number", int, 0))
+promotion = store.promote(target, record, after=number("champion_number", int, 0)) if promoted else before["number"]
 
-champion = store.champion(target)
-if champion["model_version"] != record["model_version"] or smoke_test(champion) != answers:
+champion = store.promotion(target, promotion)
+if smoke_test(champion) != answers:
     if promoted and before:
-        back = dict(before, reason="promotion %d did not answer as before it was deployed" % champion["number"])
-        store.promote(target, back, after=champion["number"])
+        back = dict(before, reason="promotion %d did not answer as before it was deployed" % promotion)
+        store.promote(target, back, after=promotion)
     raise RuntimeError("%s does not answer as the model did before it was deployed" % target)
 
 # COMMAND ----------

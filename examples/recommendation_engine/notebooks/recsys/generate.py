@@ -61,8 +61,8 @@ def lines(rows, seed):
     """The lines of a ratings file with about that many rows, header first."""
     yield ",".join(COLUMNS)
     chance = Chance(seed)
-    users = max(20, rows // 70)
-    items = max(30, rows // 105)
+    # However large the file, about one in fourteen of all pairs is rated.
+    users, items = int(4.65 * math.sqrt(rows)), int(3.1 * math.sqrt(rows))
     by_popularity = list(accumulate((n + 8) ** -0.85 for n in range(items)))
     item_bias, item_taste = _members(chance, items, ITEM_SPREAD)
     user_bias, user_taste = _members(chance, users, USER_SPREAD)

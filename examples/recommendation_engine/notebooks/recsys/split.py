@@ -21,4 +21,9 @@ def divide(rows, test_fraction):
     train, test = [], []
     for row in rows:
         (test if bucket(row[0], row[1]) < limit else train).append(row)
+    if not train or not test:
+        raise ValueError(
+            "%d ratings with test_fraction %g leave %d to learn from and %d to judge by; both are needed"
+            % (len(rows), test_fraction, len(train), len(test))
+        )
     return train, test

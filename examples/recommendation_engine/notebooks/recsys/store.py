@@ -73,9 +73,7 @@ class Store:
 
     def add_to_run(self, run_id, name, body):
         """Add a file to a run, or replace it."""
-        path = self.path("runs", run_id, name)
-        _write(path + ".new", _json(body))
-        os.replace(path + ".new", path)
+        replace(self.path("runs", run_id, name), _json(body))
 
     def run(self, run_id, name):
         return _load(self.path("runs", run_id, name))
@@ -94,23 +92,40 @@ class Store:
         except FileNotFoundError:
             return []
         numbers = sorted((n for n in names if n.isdigit()), reverse=True)
-        return [dict(_load(self.path("deployments", target, n, "champion.json")), number=int(n)) for n in numbers[:limit]]
+        return [self.promotion(target, int(n)) for n in numbers[:limit]]
+
+    def promotion(self, target, number):
+        """One of a target's promotions: the record, and its number."""
+        return dict(_load(self._promotion(target, number) + "/champion.json"), number=number)
+
+    def _promotion(self, target, number):
+        return self.path("deployments", target, "%06d" % number)
 
     def promote(self, target, record, after):
-        """Make a record the champion; returns the path of its file.
+        """Make a record the champion; returns the number of the promotion.
 
         after is the number of the promotion that the decision was based on (0
         for none). If another one was made since, that raises ChampionChanged
         and nothing happens: renaming onto a folder that is there fails.
         """
-        path = self.path("deployments", target, "%06d" % (after + 1))
         try:
-            _place(path, {"champion.json": _json(record)})
+            _place(self._promotion(target, after + 1), {"champion.json": _json(record)})
         except FileExistsError:
             raise ChampionChanged(
                 "%s got another champion while this model was being judged; run the job again" % target
             ) from None
-        return path + "/champion.json"
+        return after + 1
+
+
+def replace(path, data):
+    """Write a file so that readers see all of it or, until then, the old one."""
+    partial = "%s.%s.new" % (path, uuid.uuid4().hex[:8])
+    try:
+        _write(partial, data)
+        os.replace(partial, path)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
 
 
 def _place(folder, files, missing_ok=False):
