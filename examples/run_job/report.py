@@ -1,0 +1,2 @@
+# Databricks notebook source
+dbutils.notebook.exit("both regions of %s are there" % dbutils.widgets.get("day"))

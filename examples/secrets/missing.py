@@ -1,0 +1,2 @@
+# Databricks notebook source
+dbutils.secrets.get(scope="example", key="no-such-key")

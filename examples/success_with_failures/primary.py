@@ -1,0 +1,2 @@
+# Databricks notebook source
+raise ConnectionError("the primary source is down")

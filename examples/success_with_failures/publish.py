@@ -1,0 +1,2 @@
+# Databricks notebook source
+print("primary:", dbutils.widgets.get("primary"), "- fallback:", dbutils.widgets.get("fallback"))
