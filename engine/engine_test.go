@@ -166,10 +166,10 @@ func TestCancel(t *testing.T) {
 		started <- a.Key
 		return taskstest.Hang(ctx, a, out)
 	}, func(o *engine.Options) { o.Parallel = 1 })
-	id := l.submit(job("", "a", "waits for a slot", "c <- a"))
+	id := l.submit(job("", "a", "waits", "c <- a"))
 	require.Equal(t, "a", <-started)
 	require.NoError(t, l.CancelRun(l.ctx, id))
-	assert.Equal(t, "a=CANCELED waits for a slot=CANCELED c=UPSTREAM_CANCELED run=CANCELED", results(l.wait(id)))
+	assert.Equal(t, "a=CANCELED waits=CANCELED c=UPSTREAM_CANCELED run=CANCELED", results(l.wait(id)))
 	require.NoError(t, l.CancelRun(l.ctx, id), "an ended run may be canceled again")
 	assert.Empty(t, started, "what waited for a slot never started")
 }
@@ -286,8 +286,17 @@ func TestRunJob(t *testing.T) {
 	assert.Equal(t, jobrun.RunJobTask, run.Trigger.Type)
 	assert.Equal(t, "r=FAILED run=FAILED", results(submit(parent("bad"))))
 
-	forever := submit(json.RawMessage(`{"name":"p","tasks":[{"task_key":"r","run_job_task":{"job_id":"p"}}]}`))
+	_, err = l.Submit(l.ctx, engine.SubmitRequest{Source: json.RawMessage(`{"tasks":[{"task_key":"a","depends_on":[{"task_key":"b"}],"spark_python_task":{"python_file":"x"}},{"task_key":"b","depends_on":[{"task_key":"a"}],"spark_python_task":{"python_file":"x"}}]}`)})
+	require.ErrorContains(t, err, "in a circle")
+	_, err = l.Submit(l.ctx, engine.SubmitRequest{Source: json.RawMessage(`{"name":"p","tasks":[{"task_key":"r","run_job_task":{"job_id":"p"}}]}`)})
+	require.ErrorContains(t, err, "starts itself: p -> p")
+	ping := json.RawMessage(`{"name":"ping","tasks":[{"task_key":"r","run_job_task":{"job_id":"pong"}}]}`)
+	pong := json.RawMessage(`{"name":"pong","tasks":[{"task_key":"r","run_job_task":{"job_id":"ping"}}]}`)
+	id, err := l.Submit(l.ctx, engine.SubmitRequest{Source: ping, Siblings: map[string]json.RawMessage{"ping": ping, "pong": pong}})
+	require.NoError(t, err)
+	forever := l.wait(id)
 	assert.Equal(t, "r=FAILED run=FAILED", results(forever))
+	assert.Contains(t, forever.Status.Message, "already 3 run_job tasks deep")
 	lost := submit(json.RawMessage(`{"name":"p","tasks":[{"task_key":"r","run_job_task":{"job_id":"nobody"}}]}`))
 	assert.Contains(t, lost.Task("r").Status().Message, `no job "nobody"`)
 }

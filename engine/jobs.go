@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"flowctl/engine/jobrun"
 	"flowctl/engine/store"
@@ -22,9 +23,9 @@ type JobRequest struct {
 
 // CreateJob keeps a job's settings as they are and returns the job's id.
 func (e *Engine) CreateJob(ctx context.Context, q JobRequest) (id int64, err error) {
-	def, err := jobspec.Parse(q.Settings)
+	def, err := parseSettings(q.Settings)
 	if err != nil {
-		return 0, &Error{Code: InvalidParameter, Message: err.Error(), Err: err}
+		return 0, err
 	}
 	code, err := json.Marshal(q.Code)
 	if err != nil {
@@ -64,9 +65,9 @@ func (e *Engine) Job(_ context.Context, id int64) (j store.Job, settings json.Ra
 //
 // Source: the SDK's documentation of UpdateJob for timeout_seconds.
 func (e *Engine) ResetJob(ctx context.Context, id int64, settings json.RawMessage) error {
-	def, err := jobspec.Parse(settings)
+	def, err := parseSettings(settings)
 	if err != nil {
-		return &Error{Code: InvalidParameter, Message: err.Error(), Err: err}
+		return err
 	}
 	return e.call(ctx, func(tx *store.Tx) error {
 		j, old, err := jobAndSpec(tx, id)
@@ -124,4 +125,23 @@ func jobAndSpec(tx *store.Tx, id int64) (store.Job, *jobspec.Job, error) {
 	}
 	def, err := tx.Spec(j.Spec)
 	return j, def, err
+}
+
+// parseSettings reads settings that somebody sends, and refuses those that
+// could not run: a job that is kept obeys every rule.
+func parseSettings(raw json.RawMessage) (*jobspec.Job, error) {
+	doc, err := jobspec.Read("", raw)
+	if err != nil {
+		return nil, &Error{Code: InvalidParameter, Message: err.Error(), Err: err}
+	}
+	var bad []string
+	for _, p := range doc.Check(jobspec.CheckOptions{}) {
+		if p.Severity == jobspec.Error {
+			bad = append(bad, p.Path+": "+p.Message)
+		}
+	}
+	if len(bad) > 0 {
+		return nil, refuse(InvalidParameter, "%s", strings.Join(bad, "\n"))
+	}
+	return jobspec.Parse(raw)
 }

@@ -99,9 +99,9 @@ func (e *Engine) runNow(tx *store.Tx, q RunRequest) (id, number int64, err error
 
 // Submit starts a one-time run and returns its id.
 func (e *Engine) Submit(ctx context.Context, q SubmitRequest) (id int64, err error) {
-	def, err := jobspec.Parse(q.Source)
+	def, err := parseSettings(q.Source)
 	if err != nil {
-		return 0, &Error{Code: InvalidParameter, Message: err.Error(), Err: err}
+		return 0, err
 	}
 	only, err := selectTasks(def, q.Only)
 	if err != nil {

@@ -97,7 +97,7 @@ func (c *checker) extra(legacy bool) map[string]string {
 // object holds an object against the table of fields.
 func (c *checker) object(n *node, path, name string, extra map[string]string) {
 	if n.kind != nodeObject {
-		c.err(n, path, "%s is expected, this is %s", nodeObject, n.brief())
+		c.err(n, strings.TrimSuffix(path, "."), "%s is expected, this is %s", nodeObject, n.brief())
 		return
 	}
 	fields := schema()[name]
@@ -335,7 +335,12 @@ func (c *checker) siblings() {
 			continue
 		}
 		at := fmt.Sprintf("tasks[%d].run_job_task.job_id", i)
-		n := c.entry.root.list("tasks")[i].get("run_job_task").get("job_id")
+		task := c.entry.root.list("tasks")[i]
+		n := task.get("run_job_task").get("job_id")
+		if n == nil {
+			at = fmt.Sprintf("tasks[%d].for_each_task.task.run_job_task.job_id", i)
+			n = task.get("for_each_task").get("task").get("run_job_task").get("job_id")
+		}
 		target := c.doc.target(*rj)
 		if target == nil {
 			if key, ok := strings.CutPrefix(rj.JobRef, "${resources.jobs."); ok {

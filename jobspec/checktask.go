@@ -98,7 +98,8 @@ func (c *checker) dependencies(t *node, path string, outer *node) {
 			continue
 		}
 		if k.text == t.str("task_key") {
-			continue // reported as a cycle
+			c.err(k, at+"task_key", "the task waits for itself")
+			continue
 		}
 		c.outcome(d.get("outcome"), at, &c.entry.Job.Tasks[up])
 	}

@@ -11,8 +11,8 @@ import (
 // Graph is the task graph of a job: who waits for whom. It is built by Parse
 // and never changes. Keys come in the order in which the tasks are written.
 //
-// A dependency on a task that is not there is no edge, and of tasks with one
-// key the first counts: Check reports both.
+// A dependency on a task that is not there, or on the task itself, is no edge,
+// and of tasks with one key the first counts: Check reports them all.
 type Graph struct {
 	keys  []string
 	index map[string]int
@@ -38,7 +38,7 @@ func newGraph(tasks []Task) *Graph {
 	for i := range tasks {
 		for _, d := range tasks[i].DependsOn {
 			j, ok := g.index[d.TaskKey]
-			if ok && !slices.Contains(g.up[i], j) {
+			if ok && j != i && !slices.Contains(g.up[i], j) {
 				g.up[i] = append(g.up[i], j)
 				g.down[j] = append(g.down[j], i)
 			}
