@@ -335,7 +335,7 @@ func (c *checker) siblings() {
 			continue
 		}
 		at := fmt.Sprintf("tasks[%d].run_job_task.job_id", i)
-		task := c.entry.root.list("tasks")[i]
+		task := c.taskNode(i)
 		n := task.get("run_job_task").get("job_id")
 		if n == nil {
 			at = fmt.Sprintf("tasks[%d].for_each_task.task.run_job_task.job_id", i)
@@ -353,6 +353,14 @@ func (c *checker) siblings() {
 			c.err(n, at, "the job starts itself: %s -> %s", c.entry.Label(), strings.Join(path, " -> "))
 		}
 	}
+}
+
+// taskNode is where a task stands: in the list, or the whole of a job of API 2.0.
+func (c *checker) taskNode(i int) *node {
+	if list := c.entry.root.list("tasks"); i < len(list) {
+		return list[i]
+	}
+	return c.entry.root
 }
 
 func runJobOf(t *Task) *RunJob {

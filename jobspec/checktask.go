@@ -17,6 +17,8 @@ func (c *checker) tasks(root *node) {
 	if list == nil {
 		if len(job.Tasks) == 0 {
 			c.err(root, "tasks", "the job has no tasks")
+		} else {
+			c.work(root, "", nil)
 		}
 		return
 	}
@@ -33,7 +35,7 @@ func (c *checker) tasks(root *node) {
 		}
 	}
 	if cycle := job.Graph.Cycle(); cycle != nil {
-		n := root.list("tasks")[job.Graph.Index(cycle[0])].get("depends_on")
+		n := c.taskNode(job.Graph.Index(cycle[0])).get("depends_on")
 		c.err(n, fmt.Sprintf("tasks[%d].depends_on", job.Graph.Index(cycle[0])), "the tasks wait for each other in a circle: %s", circleText(cycle))
 	}
 }
@@ -57,6 +59,11 @@ func (c *checker) task(t *node, path string, outer *node) {
 	c.webhooks(t, path)
 	c.dependencies(t, path, outer)
 	c.compute(t, path)
+	c.work(t, path, outer)
+}
+
+// work checks what a task does: its kind, and the references in it.
+func (c *checker) work(t *node, path string, outer *node) {
 	kind := c.kind(t, path)
 	if kind == "" {
 		return

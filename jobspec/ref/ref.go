@@ -53,17 +53,20 @@ func scan(text string, fn func(Ref)) {
 			return
 		}
 		start := pos + i
-		end := strings.Index(text[start:], "}}")
+		end := strings.IndexAny(text[start+2:], "{}") // no path holds a brace
 		if end < 0 {
 			return
 		}
-		raw := text[start : start+end+2]
+		end += start + 2
+		if !strings.HasPrefix(text[end:], "}}") {
+			pos = start + 1 // the braces may pair from further right
+			continue
+		}
+		raw := text[start : end+2]
 		if path, ok := split(raw[2 : len(raw)-2]); ok {
 			fn(Ref{Path: path, Raw: raw, Pos: start})
-			pos = start + len(raw)
-		} else {
-			pos = start + 2 // the braces may pair from further right
 		}
+		pos = end + 2
 	}
 }
 
