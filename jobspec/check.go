@@ -343,7 +343,7 @@ func (c *checker) siblings() {
 		}
 		target := c.doc.target(*rj)
 		if target == nil {
-			if key, ok := strings.CutPrefix(rj.JobRef, "${resources.jobs."); ok {
+			if key, ok := strings.CutPrefix(rj.JobRef, "${resources.jobs."); ok && c.entry.Key != "" {
 				key = strings.TrimSuffix(strings.TrimSuffix(key, "}"), ".id")
 				c.err(n, at, "no job %q in this file%s", key, didYouMean(key, names))
 			}
