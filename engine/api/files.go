@@ -28,7 +28,7 @@ func getFile(w http.ResponseWriter, r *http.Request, v visit, path string) error
 
 func putFile(w http.ResponseWriter, r *http.Request, v visit, path string) error {
 	body := patient(w, r, maxUpload)
-	if err := v.Volumes.Upload(path, flag(r, "overwrite"), body); err != nil {
+	if err := v.Volumes.Upload(path, says(r, "overwrite"), body); err != nil {
 		return filesError(body.blame(err))
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -165,9 +165,9 @@ func lastName(path string) string {
 // filesError adds the reason that clients look for.
 func filesError(err error) error {
 	reasons := map[string]string{
-		workspace.NotEmpty:          "FILES_API_DIRECTORY_IS_NOT_EMPTY",
-		workspace.FileAlreadyExists: "FILES_API_ALREADY_EXISTS",
-		workspace.NotFound:          "FILES_API_NOT_FOUND",
+		workspace.NotEmpty: "FILES_API_DIRECTORY_IS_NOT_EMPTY",
+		workspace.Conflict: "FILES_API_ALREADY_EXISTS",
+		workspace.NotFound: "FILES_API_NOT_FOUND",
 	}
 	var e *workspace.Error
 	if !errors.As(err, &e) || reasons[e.Code] == "" {

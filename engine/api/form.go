@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,7 +31,9 @@ func readForm(r *http.Request, body io.Reader) (*form, error) {
 		if err == io.EOF {
 			return f, nil
 		}
-		if err == nil {
+		if err != nil {
+			err = invalid("The body is no whole multipart form: %v.", err)
+		} else {
 			err = f.add(part.FormName(), part)
 		}
 		if err != nil {
@@ -60,7 +63,9 @@ func (f *form) add(name string, part io.Reader) error {
 		return fmt.Errorf("receive form: %w", err)
 	}
 	f.content = file
-	if _, err := io.Copy(file, part); err != nil {
+	if _, err := io.Copy(file, part); errors.Is(err, io.ErrUnexpectedEOF) {
+		return invalid("The form ends in the middle of the file.")
+	} else if err != nil {
 		return fmt.Errorf("receive form: %w", err)
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {

@@ -187,4 +187,3 @@ func (s *Server) permissionLevels(w http.ResponseWriter, r *http.Request) {
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"permission_levels": levels})
 }
-

@@ -77,7 +77,7 @@ func (s *Server) filePaths(mux http.Handler) http.Handler {
 	})
 }
 
-// flag reads a yes or no of a query; it is no unless it says yes.
-func flag(r *http.Request, name string) bool {
+// says reads a yes or no of a query; it is no unless it says yes.
+func says(r *http.Request, name string) bool {
 	return strings.EqualFold(r.URL.Query().Get(name), "true")
 }

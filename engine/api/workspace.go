@@ -125,7 +125,7 @@ func export(w http.ResponseWriter, r *http.Request, v visit) error {
 		return err
 	}
 	defer x.Close()
-	if flag(r, "direct_download") {
+	if says(r, "direct_download") {
 		serveFile(w, r, x, x.Name)
 		return nil
 	}
@@ -211,7 +211,7 @@ func importForm(w http.ResponseWriter, r *http.Request, v visit) error {
 // keep their locks by: 404 if the folder is missing, 409 if a file is there.
 func importFile(w http.ResponseWriter, r *http.Request, v visit, path string) error {
 	body := patient(w, r, maxForm)
-	if err := v.Tree.Upload(v.who, path, flag(r, "overwrite"), body); err != nil {
+	if err := v.Tree.Upload(v.who, path, says(r, "overwrite"), body); err != nil {
 		return body.blame(err)
 	}
 	writeJSON(w, http.StatusOK, empty{})

@@ -180,10 +180,10 @@ func TestVolumes(t *testing.T) {
 	v := b.Volumes
 	const dir = "/Volumes/main/default/vol"
 	require.NoError(t, v.Upload(dir+"/x/a #?.txt", false, text("abc")))
-	requireCode(t, FileAlreadyExists, v.Upload(dir+"/x/a #?.txt", false, text("abc")))
-	requireCode(t, FileAlreadyExists, v.Upload(dir+"/x", true, text("abc")))
-	requireCode(t, FileAlreadyExists, v.Upload(dir+"/x/a #?.txt/b", true, text("abc")))
-	requireCode(t, FileAlreadyExists, v.Mkdirs(dir+"/x/a #?.txt"))
+	requireCode(t, Conflict, v.Upload(dir+"/x/a #?.txt", false, text("abc")))
+	requireCode(t, Conflict, v.Upload(dir+"/x", true, text("abc")))
+	requireCode(t, Conflict, v.Upload(dir+"/x/a #?.txt/b", true, text("abc")))
+	requireCode(t, Conflict, v.Mkdirs(dir+"/x/a #?.txt"))
 	requireCode(t, InvalidParameter, v.Upload("/Volumes/main/default/vol", true, text("")))
 	requireCode(t, InvalidParameter, v.Upload("/elsewhere/a/b/c/d", true, text("")))
 	requireCode(t, InvalidParameter, v.Mkdirs("/Volumes/main"))

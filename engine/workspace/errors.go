@@ -10,22 +10,22 @@ import (
 
 // The Databricks error codes that this package answers with.
 const (
-	InvalidParameter  = "INVALID_PARAMETER_VALUE"
-	DoesNotExist      = "RESOURCE_DOES_NOT_EXIST"
-	AlreadyExists     = "RESOURCE_ALREADY_EXISTS"
-	FileAlreadyExists = "ALREADY_EXISTS" // of a file upload: 409, where AlreadyExists is 400
-	NotFound          = "NOT_FOUND"      // of the Files API
-	NotEmpty          = "DIRECTORY_NOT_EMPTY"
-	Protected         = "DIRECTORY_PROTECTED"
-	IOError           = "IO_ERROR"
-	BlockTooLarge     = "MAX_BLOCK_SIZE_EXCEEDED"
-	ReadTooLarge      = "MAX_READ_SIZE_EXCEEDED"
-	NotebookTooLarge  = "MAX_NOTEBOOK_SIZE_EXCEEDED"
-	LimitExceeded     = "RESOURCE_LIMIT_EXCEEDED"
-	PermissionDenied  = "PERMISSION_DENIED"
-	Unauthenticated   = "UNAUTHENTICATED"
-	RequestTooLarge   = "REQUEST_TOO_LARGE"
-	DiskFull          = "DISK_FULL"
+	InvalidParameter = "INVALID_PARAMETER_VALUE"
+	DoesNotExist     = "RESOURCE_DOES_NOT_EXIST"
+	AlreadyExists    = "RESOURCE_ALREADY_EXISTS"
+	Conflict         = "ALREADY_EXISTS" // answered with 409, where AlreadyExists is 400
+	NotFound         = "NOT_FOUND"      // of the Files API
+	NotEmpty         = "DIRECTORY_NOT_EMPTY"
+	Protected        = "DIRECTORY_PROTECTED"
+	IOError          = "IO_ERROR"
+	BlockTooLarge    = "MAX_BLOCK_SIZE_EXCEEDED"
+	ReadTooLarge     = "MAX_READ_SIZE_EXCEEDED"
+	NotebookTooLarge = "MAX_NOTEBOOK_SIZE_EXCEEDED"
+	LimitExceeded    = "RESOURCE_LIMIT_EXCEEDED"
+	PermissionDenied = "PERMISSION_DENIED"
+	Unauthenticated  = "UNAUTHENTICATED"
+	RequestTooLarge  = "REQUEST_TOO_LARGE"
+	DiskFull         = "DISK_FULL"
 )
 
 // Error is a refusal. Whatever else this package returns is its own failure.

@@ -32,10 +32,10 @@ func (t *Tree) Import(who Identity, q Import) error {
 }
 
 // Upload stores a file, or a notebook if it looks like one, as AUTO does. A
-// file in the way is a conflict (FileAlreadyExists), which is what locks of
+// file in the way is a conflict (Conflict), which is what locks of
 // clients are made of.
 func (t *Tree) Upload(who Identity, name string, overwrite bool, body io.Reader) error {
-	return t.put(who, Import{Path: name, Format: "AUTO", Overwrite: overwrite, Body: body}, FileAlreadyExists)
+	return t.put(who, Import{Path: name, Format: "AUTO", Overwrite: overwrite, Body: body}, Conflict)
 }
 
 // arrival is a body that was received, and what it is to become.

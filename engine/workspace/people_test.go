@@ -155,7 +155,7 @@ func TestPeople(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []Value{{Value: "Eve@example.com", Type: "work", Primary: true}}, eve.Emails)
 	_, err = p.Create(b.admin, Person{Kind: User, Name: "eve@EXAMPLE.com"})
-	requireCode(t, AlreadyExists, err)
+	requireCode(t, Conflict, err)
 	_, err = p.Create(b.admin, Person{Kind: User})
 	requireCode(t, InvalidParameter, err)
 	_, err = b.Tree.Status(b.admin, "/Users/Eve@example.com")

@@ -56,7 +56,7 @@ func (t tx) replacePerson(old, q Person) error {
 		case err != nil:
 			return err
 		case taken:
-			return refuse(AlreadyExists, "%s with name %s already exists.", q.Kind, q.Name)
+			return refuse(Conflict, "%s with name %s already exists.", q.Kind, q.Name)
 		}
 		if old.Name != "" {
 			if err := t.delete(bucketNames, nameKey(old.Kind, old.Name)); err != nil {

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -15,6 +16,9 @@ import (
 type Options struct {
 	// PerToken gives every token a workspace of its own, for test beds.
 	PerToken bool
+	// ID is what clients know the workspace by; empty: a random one, kept in
+	// the store.
+	ID string
 	// NoSync leaves uploaded files to the operating system: for tests.
 	NoSync bool
 	// Now is the clock; nil: time.Now.
@@ -88,7 +92,7 @@ func (s *Set) openWorkspace(namespace string) (*Workspace, error) {
 	if namespace != "" {
 		w.Dir = filepath.Join(s.store.Home(), "namespaces", namespace, "fs")
 	}
-	id := ""
+	id := s.opt.ID
 	if namespace != "" {
 		id = s.open[""].ID
 	}
@@ -130,6 +134,7 @@ func (w *Workspace) prepare(rec records, id string) error {
 		return err
 	})
 	if err != nil || w.ID != "" {
+		w.ID = cmp.Or(id, w.ID)
 		return err
 	}
 	return rec.update(func(t tx) error {

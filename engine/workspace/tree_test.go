@@ -159,7 +159,7 @@ func TestUploadIsALock(t *testing.T) {
 			switch err := b.Tree.Upload(b.admin, name, false, text("mine")); {
 			case err == nil:
 				won.Add(1)
-			case refused(err, FileAlreadyExists):
+			case refused(err, Conflict):
 				lost.Add(1)
 			default:
 				t.Error(err)

@@ -106,9 +106,9 @@ func (v *Volumes) free(name, rel string, overwrite bool) error {
 	info, err := v.disk.stat(rel)
 	switch {
 	case err == nil && info.IsDir():
-		return refuse(FileAlreadyExists, "The path %s is a directory.", name)
+		return refuse(Conflict, "The path %s is a directory.", name)
 	case err == nil && !overwrite:
-		return refuse(FileAlreadyExists, "The file being created already exists: %s", name)
+		return refuse(Conflict, "The file being created already exists: %s", name)
 	}
 	return nil
 }
@@ -144,7 +144,7 @@ func (v *Volumes) Mkdirs(name string) error {
 func (v *Volumes) mkdirs(name, rel string) error {
 	for dir := rel; dir != ""; dir = parentOf(dir) {
 		if info, err := v.disk.stat(dir); err == nil && !info.IsDir() {
-			return refuse(FileAlreadyExists, "The path /Volumes/%s is a file.", dir)
+			return refuse(Conflict, "The path /Volumes/%s is a file.", dir)
 		}
 	}
 	return diskError(v.disk.root.MkdirAll(at(rel), 0o700), "make folder", name)

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/databricks/databricks-sdk-go"
+	"github.com/stretchr/testify/require"
+
+	"flowctl/engine"
+	"flowctl/engine/jobrun"
+	"flowctl/engine/store"
+	"flowctl/engine/workspace"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// bed is a server on a real engine, store and workspace, with an admin and a
+// user who has no rights.
+type bed struct {
+	url        string
+	server     *Server
+	workspaces *workspace.Set
+	admin, bob string // tokens
+}
+
+const (
+	annName = "ann@example.com"
+	bobName = "bob@example.com"
+)
+
+func newBed(t *testing.T) *bed {
+	t.Helper()
+	return newBedWith(t, workspace.Options{})
+}
+
+func newBedWith(t *testing.T, opt workspace.Options) *bed {
+	t.Helper()
+	s, err := store.Open(t.TempDir(), store.Options{NoSync: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	eng, err := engine.Start(s, engine.Options{Log: log, Runner: func(*jobrun.Run, jobrun.StartAttempt) (engine.Placement, error) {
+		return engine.Placement{}, errors.New("nothing runs here")
+	}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, eng.Close()) })
+	opt.NoSync = true
+	set, err := workspace.Open(s, opt)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, set.Close()) })
+
+	b := &bed{server: &Server{Engine: eng, User: annName, Log: log, Workspaces: set}, workspaces: set}
+	web := httptest.NewServer(b.server.Guard(b.server.Handler()))
+	t.Cleanup(web.Close)
+	b.url = web.URL
+	b.admin, b.bob = b.token(t, annName), b.token(t, bobName)
+	return b
+}
+
+func (b *bed) token(t *testing.T, user string) string {
+	t.Helper()
+	value, _, err := b.workspaces.CreateToken(workspace.TokenRequest{User: user})
+	require.NoError(t, err)
+	return value
+}
+
+// client is the SDK's own, with a token.
+func (b *bed) client(t *testing.T, token string) *databricks.WorkspaceClient {
+	t.Helper()
+	w, err := databricks.NewWorkspaceClient(&databricks.Config{
+		Host: b.url, Token: token, AuthType: "pat", ConfigFile: "/dev/null", HTTPTimeoutSeconds: 20, RetryTimeoutSeconds: 1,
+	})
+	require.NoError(t, err)
+	return w
+}
+
+// job makes a job that never runs.
+func (b *bed) job(t *testing.T, creator string) int64 {
+	t.Helper()
+	id, err := b.server.Engine.CreateJob(context.Background(), engine.JobRequest{
+		Creator: creator, Settings: []byte(`{"name":"etl","tasks":[{"task_key":"a","notebook_task":{"notebook_path":"/Shared/a"}}]}`),
+	})
+	require.NoError(t, err)
+	return id
+}
+
+// do sends a request as it is and returns the answer's body.
+func (b *bed) do(t *testing.T, token, method, path string, body io.Reader, headers ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequest(method, b.url+path, body)
+	require.NoError(t, err)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp, string(got)
+}
