@@ -295,7 +295,12 @@ func pip(ctx context.Context, a tasks.Attempt, interpreter string, reqs []requir
 
 // blamed names the requirement that pip's last words are about, else all.
 func blamed(dir string, reqs []requirement) string {
-	said := lastLines(dir, 5)
+	var said string
+	for _, line := range strings.Split(lastLines(dir, 10), "\n") {
+		if strings.HasPrefix(line, "ERROR") {
+			said += line
+		}
+	}
 	var all []string
 	for _, r := range reqs {
 		name := strings.FieldsFunc(r.line, func(c rune) bool { return strings.ContainsRune("=<>!~ [;", c) })
