@@ -98,6 +98,41 @@ print(open("/Volumes/main/s/v/moved.txt").read())`)
 	assert.FileExists(t, filepath.Join(l.home, "fs", "volumes", "main", "s", "v", "moved.txt"))
 }
 
+// Making folders from the top down stays inside the data directory.
+func TestMakedirsFromTheTop(t *testing.T) {
+	l := newLab(t)
+	l.notebook("n", `
+import os
+os.makedirs("/Volumes/flowctl_test/a/b/c")
+os.makedirs("/dbfs/flowctl_test/x", exist_ok=True)
+print(os.listdir("/dbfs"), os.path.isdir("/Workspace"), os.path.isdir("/Volumes/flowctl_test/a"))`)
+	assert.Equal(t, "['flowctl_test'] True True\n", l.ok("n"))
+	for _, top := range []string{"/Volumes/flowctl_test", "/dbfs/flowctl_test"} {
+		_, err := os.Stat(top)
+		assert.ErrorIs(t, err, os.ErrNotExist, "the machine's own root is untouched")
+	}
+}
+
+// Without the SDK its runtime module is there all the same.
+func TestRuntimeModuleWithoutSDK(t *testing.T) {
+	if exec.Command("python3", "-c", "import databricks.sdk").Run() == nil {
+		t.Skip("this interpreter has the SDK")
+	}
+	l := newLab(t)
+	l.write("s.py", `
+from databricks.sdk.runtime import dbutils, spark, display
+dbutils.jobs.taskValues.set("n", 1)
+display("shown")
+try:
+    from databricks.sdk import WorkspaceClient
+except ImportError as e:
+    print(e)`)
+	res, log, rec := l.script("s.py")
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	assert.Contains(t, log, "shown\ndatabricks.sdk.WorkspaceClient: databricks-sdk is not installed")
+	assert.Equal(t, "1", string(rec.Values()["n"]))
+}
+
 // A secret does not reach the log, whoever prints it and however it is cut.
 func TestSecrets(t *testing.T) {
 	l := newLab(t)

@@ -70,15 +70,21 @@ NAMES = ("dbutils", "spark", "sc", "sqlContext", "sql", "table", "udf", "display
 
 
 class Shims:
-    """Modules that Databricks adds to packages of others. Asked last, so it costs others nothing."""
+    """Modules that Databricks adds to packages of others, and the SDK's runtime
+    module where the SDK is not installed. Asked last, so it costs others nothing."""
+
+    names = ("pyspark.dbutils", "databricks.connect", "databricks", "databricks.sdk", "databricks.sdk.runtime")
 
     def find_spec(self, name, path=None, target=None):
-        if name not in ("pyspark.dbutils", "databricks.connect"):
+        if name not in self.names:
             return None
         from importlib.util import spec_from_file_location
 
         here = os.path.dirname(os.path.abspath(__file__))
-        return spec_from_file_location(name, os.path.join(here, "shims", name.replace(".", "_") + ".py"))
+        package = [] if name in ("databricks", "databricks.sdk") else None
+        return spec_from_file_location(
+            name, os.path.join(here, "shims", name.replace(".", "_") + ".py"), submodule_search_locations=package
+        )
 
 
 def stop(signum, frame):

@@ -7,6 +7,7 @@ programs see the real paths.
 import os
 
 _PREFIXES = ("/dbfs/", "/Volumes/", "/Workspace/")
+_TOPS = ("/dbfs", "/Volumes", "/Workspace")
 _roots = {}
 _stat = os.stat
 
@@ -70,10 +71,10 @@ def mapped(path):
         if not hasattr(path, "__fspath__"):
             return path
         text = path.__fspath__()
-        if type(text) is not str or not text.startswith(_PREFIXES):
+        if type(text) is not str or not (text.startswith(_PREFIXES) or text in _TOPS):
             return path
         path = text
-    if path.startswith(_PREFIXES):
+    if path.startswith(_PREFIXES) or path in _TOPS:
         return local(path) or path
     return path
 
@@ -84,7 +85,7 @@ def local(path):
         rest = path[5:]
         return local(rest) if rest.startswith("/Volumes/") else _under("dbfs", rest)
     if path == "/Volumes" or path.startswith("/Volumes/"):
-        if _exists(path):
+        if path != "/Volumes" and _exists(path):
             return path  # a volume of this machine
         return _under("volumes", path[len("/Volumes"):])
     if path == "/Workspace" or path.startswith("/Workspace/"):

@@ -1,0 +1,1 @@
+"""The namespace of Databricks' packages, where none of them is installed."""
