@@ -13,7 +13,8 @@ type CheckOptions struct {
 	// LocalKinds are the task kinds that can run here. Nil: the job shall not
 	// run here, so kinds are not looked at.
 	LocalKinds []Type
-	// Remote are the keys of tasks that run on a workspace.
+	// Remote are the keys of tasks that do not run here: they run on a
+	// workspace, or not at all.
 	Remote []string
 }
 

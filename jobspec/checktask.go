@@ -210,7 +210,7 @@ func (c *checker) runnable(t *node, path string, kind Type) {
 	if d := t.get("disabled"); d != nil && d.text == "true" {
 		return
 	}
-	c.err(t.get(string(kind)), path+string(kind), "a %s cannot run on this machine; send it to a workspace with --remote %s, or run the whole job there with flowctl submit", kind, key)
+	c.err(t.get(string(kind)), path+string(kind), "a %s cannot run on this machine; run the job on a workspace, or leave the task out: run --only the others, validate --remote %s", kind, key)
 }
 
 // kindRules are the rules of single kinds.

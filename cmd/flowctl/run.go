@@ -101,25 +101,27 @@ func (e *env) prepareRun(file string, f runFlags) (*api.Submit, *jobspec.Entry, 
 	if err != nil {
 		return nil, nil, err
 	}
-	doc, problems, err := e.check(file, jobspec.CheckOptions{LocalKinds: local.Kinds()})
+	doc, err := e.readJobFile(file)
 	if err != nil {
 		return nil, nil, err
 	}
+	entry, err := doc.Pick(f.job)
+	if err != nil {
+		return nil, nil, usage("%w", err)
+	}
+	out, err := leftOut(entry.Job.Graph, f.only)
+	if err != nil {
+		return nil, nil, err
+	}
+	problems := doc.Check(jobspec.CheckOptions{LocalKinds: local.Kinds(), Remote: out})
 	for _, p := range problems {
 		fmt.Fprintln(e.stderr, p)
 	}
 	if jobspec.HasErrors(problems) {
 		return nil, nil, &exitError{code: exitUsage}
 	}
-	entry, err := doc.Pick(f.job)
-	if err != nil {
-		return nil, nil, usage("%w", err)
-	}
 	if err := knownParams(entry.Job, params); err != nil {
 		return nil, nil, err
-	}
-	if _, err := jobspec.Select(entry.Job.Graph, f.only); err != nil {
-		return nil, nil, usage("--only: %w", err)
 	}
 	code, err := e.code(file, f.roots)
 	if err != nil {
@@ -130,12 +132,28 @@ func (e *env) prepareRun(file string, f runFlags) (*api.Submit, *jobspec.Entry, 
 	}, entry, nil
 }
 
+// leftOut lists the tasks that --only does not choose.
+func leftOut(g *jobspec.Graph, only []string) ([]string, error) {
+	if len(only) == 0 {
+		return nil, nil
+	}
+	chosen, err := jobspec.Select(g, only)
+	if err != nil {
+		return nil, usage("--only: %w", err)
+	}
+	return slices.DeleteFunc(g.Keys(), func(key string) bool { return slices.Contains(chosen, key) }), nil
+}
+
 func (e *env) code(file string, roots []string) (tasks.Code, error) {
 	dir, err := codeDir(file)
 	if err != nil {
 		return tasks.Code{}, unable(err)
 	}
-	code := tasks.Code{Dir: dir, Roots: map[string]string{}}
+	settings, err := readSettings(dir)
+	if err != nil {
+		return tasks.Code{}, err
+	}
+	code := tasks.Code{Dir: dir, Roots: settings.WorkspaceRoots}
 	for _, r := range roots {
 		prefix, to, ok := strings.Cut(r, "=")
 		if !ok || !strings.HasPrefix(prefix, "/") {

@@ -31,7 +31,7 @@ def _spark(name):
         from flowctl_rt import spark
     except ImportError:
         raise FlowctlUnsupported(
-            "%s: this runtime has no Spark. Run the task on a workspace (--remote TASK), "
+            "%s: this runtime has no Spark. Run the task on a workspace, "
             "or use plain Python for it." % name
         ) from None
     return spark.supply(name)

@@ -115,7 +115,7 @@ def refuse_languages(book, path):
     if bad:
         which = ", ".join("cell %d (%s)" % (c.index + 1, c.language) for c in bad[:10])
         raise FlowctlUnsupported(
-            "%s has cells that cannot run here: %s. Run the task on a workspace (--remote TASK)" % (path, which)
+            "%s has cells that cannot run here: %s. Run the task on a workspace" % (path, which)
         )
 
 
