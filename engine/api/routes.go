@@ -17,6 +17,8 @@ func (s *Server) workspaceRoutes(mux *http.ServeMux) {
 	}
 	mux.Handle("GET /.well-known/databricks-config", http.HandlerFunc(s.wellKnown))
 	mux.Handle("POST /telemetry-ext", handle(telemetry))
+	mux.Handle("GET /api/2.0/workspace-conf", inside(s, getConf))
+	mux.Handle("PATCH /api/2.0/workspace-conf", inside(s, setConf))
 }
 
 // inside makes a function about a workspace one about whoever asks.

@@ -74,7 +74,7 @@ func TestDBFS(t *testing.T) {
 	requireCode(t, DoesNotExist, err)
 	list, err = d.List("/")
 	require.NoError(t, err)
-	assert.Equal(t, []string{"/a/", "/big"}, infos(list))
+	assert.Equal(t, []string{"/FileStore/", "/a/", "/big", "/tmp/"}, infos(list))
 
 	requireCode(t, DoesNotExist, d.Move("/no", "/yes"))
 	requireCode(t, AlreadyExists, d.Move("/big", "/a"))

@@ -13,15 +13,16 @@ import (
 
 // The buckets of a workspace, without the prefix that names its namespace.
 const (
-	bucketMeta    = "meta"    // "id" → the workspace's id
-	bucketObjects = "objects" // id → object of the tree, once a client has seen its id
-	bucketPlain   = "plain"   // path on disk → nothing: looks like a notebook, is a file
-	bucketACL     = "acl"     // kind, "/", id or path → accessList
-	bucketPeople  = "people"  // id → person
-	bucketNames   = "names"   // kind, "/", folded name → id
-	bucketMember  = "member"  // member's id, "/", group's id → nothing
-	bucketScopes  = "scopes"  // folded scope → scope
-	bucketSecrets = "secrets" // folded scope, NUL, folded key → secret
+	bucketMeta     = "meta"     // "id" → the workspace's id
+	bucketObjects  = "objects"  // id → object of the tree, once a client has seen its id
+	bucketPlain    = "plain"    // path on disk → nothing: looks like a notebook, is a file
+	bucketACL      = "acl"      // kind, "/", id or path → accessList
+	bucketPeople   = "people"   // id → person
+	bucketNames    = "names"    // kind, "/", folded name → id
+	bucketMember   = "member"   // member's id, "/", group's id → nothing
+	bucketScopes   = "scopes"   // folded scope → scope
+	bucketSettings = "settings" // name → text
+	bucketSecrets  = "secrets"  // folded scope, NUL, folded key → secret
 )
 
 // bucketTokens is the one bucket that all namespaces share: it says which

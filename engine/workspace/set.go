@@ -63,6 +63,7 @@ type Workspace struct {
 	Secrets     *Secrets
 	People      *People
 	Permissions *Permissions
+	Settings    *Settings
 }
 
 var namespaceName = regexp.MustCompile(`^[A-Za-z0-9_-]{0,64}$`)
@@ -115,14 +116,25 @@ func (s *Set) openWorkspace(namespace string) (*Workspace, error) {
 	w.Tree = &Tree{disk: disks["workspace"], rec: rec, acl: w.Permissions, namespace: namespace}
 	w.Permissions.tree = w.Tree
 	w.DBFS = &DBFS{disk: disks["dbfs"], now: s.opt.Now, handles: map[int64]*handle{}}
+	w.Settings = &Settings{rec: rec}
 	w.Volumes = &Volumes{disk: disks["volumes"]}
 	w.Secrets = &Secrets{rec: rec, seal: s.seal, namespace: namespace, now: s.opt.Now}
+	return w, w.makeFolders()
+}
+
+// makeFolders makes the folders that programs expect a workspace to have.
+func (w *Workspace) makeFolders() error {
 	for _, dir := range protectedDirs {
 		if err := w.Tree.disk.root.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("make folder %s: %w", dir, err)
+			return fmt.Errorf("make folder %s: %w", dir, err)
 		}
 	}
-	return w, nil
+	for _, dir := range []string{"FileStore", "tmp"} {
+		if err := w.DBFS.disk.root.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make folder dbfs:/%s: %w", dir, err)
+		}
+	}
+	return nil
 }
 
 // prepare gives a new workspace its id, a new one if id is empty, and its two
