@@ -33,6 +33,7 @@ bench: build ## benchmarks, and a table of ratios measured in one run
 
 fuzz: ## a minute for each fuzz test
 	$(GO) test -fuzz FuzzRead -fuzztime 60s -run '^$$' ./jobspec
+	$(GO) test -fuzz FuzzParse -fuzztime 60s -run '^$$' ./jobspec/quartz
 	$(GO) test -fuzz FuzzExpand -fuzztime 60s -run '^$$' ./jobspec/ref
 
 update: ## rewrite expected files of tests; read the difference before you commit it

@@ -48,10 +48,12 @@ func (s *Schedule) inMonth(y int, m time.Month, day, from int) time.Time {
 		if d != day {
 			from = 0
 		}
-		for sec := s.clock(from); sec >= 0; sec = s.clock(sec + 1) {
-			if at, ok := s.instant(y, m, d, sec); ok {
+		for sec := s.clock(from); sec >= 0; {
+			at, ok := s.instant(y, m, d, sec)
+			if ok {
 				return at
 			}
+			sec = s.clock(sec/60*60 + 60) // clocks skip whole minutes
 		}
 		days &^= 1 << d
 	}
@@ -60,6 +62,9 @@ func (s *Schedule) inMonth(y int, m time.Month, day, from int) time.Time {
 
 // clock is the first matching second of a day from one on, -1 if there is none.
 func (s *Schedule) clock(from int) int {
+	if from >= 24*3600 {
+		return -1
+	}
 	h, m, sec := from/3600, from/60%60, from%60
 	for hours := s.hours >> h << h; hours != 0; hours &= hours - 1 {
 		hh := bits.TrailingZeros64(hours)

@@ -247,7 +247,7 @@ func (s *Schedule) item(i int, text string) error {
 		if err != nil || n < 0 {
 			return fmt.Errorf("the step %q is no number", step)
 		}
-		inc = n
+		inc = min(n, f.max+1) // a larger one has the same effect, and no sum overflows
 	}
 	from, to := 0, 0
 	var err error
@@ -258,7 +258,7 @@ func (s *Schedule) item(i int, text string) error {
 			inc = 1
 		}
 		if stepped && i != fieldYear && inc > f.max {
-			return stepTooLarge(f, inc)
+			return stepTooLarge(f, step)
 		}
 		if i == fieldYear {
 			from = 1970
@@ -288,7 +288,7 @@ func (s *Schedule) item(i int, text string) error {
 				return fmt.Errorf("names take no step; write %d/%d", from, inc)
 			}
 			if i != fieldYear && inc > f.max {
-				return stepTooLarge(f, inc)
+				return stepTooLarge(f, step)
 			}
 			if to = f.max; inc == 0 {
 				to, inc = from, 1
@@ -298,8 +298,8 @@ func (s *Schedule) item(i int, text string) error {
 	return s.set(i, from, to, inc)
 }
 
-func stepTooLarge(f field, inc int) error {
-	return fmt.Errorf("a step of %d is more than %s has; at most %d", inc, f.name, f.max)
+func stepTooLarge(f field, step string) error {
+	return fmt.Errorf("a step of %s is more than %s has; at most %d", step, f.name, f.max)
 }
 
 func named(text string) bool {

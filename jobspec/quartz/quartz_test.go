@@ -42,6 +42,9 @@ func TestMends(t *testing.T) {
 		_, err := quartz.Parse(expr, "UTC")
 		assert.ErrorContains(t, err, want, expr)
 	}
+	huge, err := quartz.Parse("1-59/9223372036854775807 0 0 * * ? 1-2/9223372036854775807", "UTC")
+	require.NoError(t, err)
+	assert.True(t, huge.Next(time.Unix(0, 0)).IsZero())
 	s, err := quartz.Parse("0 0 6 ? * MONDAY", "UTC")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"write MON for MONDAY"}, s.Warnings())
