@@ -139,9 +139,12 @@ func dbfsPutJSON(v visit, q putRequest) (empty, error) {
 	return empty{}, v.DBFS.Put(q.Path, q.Overwrite, bytes.NewReader(data))
 }
 
+// maxDBFSForm bounds a file as a form.
+const maxDBFSForm = 2<<30 + 1<<20
+
 func dbfsPutForm(w http.ResponseWriter, r *http.Request, v visit) error {
-	body := patient(w, r, maxBody)
-	form, err := readForm(r, body)
+	body := patient(w, r, maxDBFSForm)
+	form, err := readForm(r, body, v.TempDir())
 	if err != nil {
 		return body.blame(err)
 	}
@@ -149,5 +152,5 @@ func dbfsPutForm(w http.ResponseWriter, r *http.Request, v visit) error {
 	if form.content == nil {
 		return invalid("The form has no part \"contents\".")
 	}
-	return v.DBFS.Put(form.fields["path"], strings.EqualFold(form.fields["overwrite"], "true"), form.content)
+	return v.DBFS.Upload(form.fields["path"], strings.EqualFold(form.fields["overwrite"], "true"), form.content)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"os"
 )
@@ -11,21 +12,23 @@ import (
 // maxField bounds a part of a form that is no file.
 const maxField = 64 << 10
 
-// form is a multipart form with at most one file, whose name does not matter.
+// form is a multipart form with at most one file, whatever its part's name is:
+// "content", "contents", or "file" as the legacy clients call it.
 type form struct {
+	dir     string // for the file
 	fields  map[string]string
 	content *os.File // nil: there is none
 }
 
 // readForm reads a form from body. A file goes to a temporary file, since
 // what is to become of it may come after it.
-func readForm(r *http.Request, body io.Reader) (*form, error) {
+func readForm(r *http.Request, body io.Reader, dir string) (*form, error) {
 	r.Body = io.NopCloser(body)
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return nil, invalid("The body is no multipart form: %v.", err)
 	}
-	f := &form{fields: map[string]string{}}
+	f := &form{dir: dir, fields: map[string]string{}}
 	for {
 		part, err := parts.NextPart()
 		if err == io.EOF {
@@ -34,7 +37,7 @@ func readForm(r *http.Request, body io.Reader) (*form, error) {
 		if err != nil {
 			err = invalid("The body is no whole multipart form: %v.", err)
 		} else {
-			err = f.add(part.FormName(), part)
+			err = f.add(part)
 		}
 		if err != nil {
 			f.close()
@@ -43,8 +46,9 @@ func readForm(r *http.Request, body io.Reader) (*form, error) {
 	}
 }
 
-func (f *form) add(name string, part io.Reader) error {
-	if name != "content" && name != "contents" {
+func (f *form) add(part *multipart.Part) error {
+	name := part.FormName()
+	if part.FileName() == "" && name != "content" && name != "contents" {
 		value, err := io.ReadAll(io.LimitReader(part, maxField+1))
 		switch {
 		case err != nil:
@@ -56,9 +60,9 @@ func (f *form) add(name string, part io.Reader) error {
 		return nil
 	}
 	if f.content != nil {
-		return invalid("The form has two parts %q.", name)
+		return invalid("The form has two files, the second in part %.40q.", name)
 	}
-	file, err := os.CreateTemp("", "flowctl-upload-*")
+	file, err := os.CreateTemp(f.dir, "flowctl-upload-*")
 	if err != nil {
 		return fmt.Errorf("receive form: %w", err)
 	}

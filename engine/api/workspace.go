@@ -193,7 +193,7 @@ const maxForm = 500<<20 + 1<<20
 // content before the format.
 func importForm(w http.ResponseWriter, r *http.Request, v visit) error {
 	body := patient(w, r, maxForm)
-	form, err := readForm(r, body)
+	form, err := readForm(r, body, v.TempDir())
 	if err != nil {
 		return body.blame(err)
 	}

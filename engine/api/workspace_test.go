@@ -140,7 +140,7 @@ func TestSDKDbfs(t *testing.T) {
 	_, err = w.Dbfs.GetStatusByPath(ctx, "/tmp")
 	require.ErrorIs(t, err, databricks.ErrResourceDoesNotExist)
 
-	form := "--x\r\nContent-Disposition: form-data; name=\"path\"\r\n\r\n/form\r\n--x\r\nContent-Disposition: form-data; name=\"contents\"; filename=\"f\"\r\n\r\nhello\r\n--x--\r\n"
+	form := "--x\r\nContent-Disposition: form-data; name=\"path\"\r\n\r\n/form\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nhello\r\n--x--\r\n"
 	resp, body := b.do(t, b.admin, "POST", "/api/2.0/dbfs/put", strings.NewReader(form), "Content-Type", "multipart/form-data; boundary=x")
 	require.Equal(t, http.StatusOK, resp.StatusCode, body)
 	out, err = w.Dbfs.ReadFile(ctx, "/form")

@@ -14,6 +14,7 @@ import (
 const (
 	maxBlock    = 1 << 20
 	defaultRead = 512 << 10
+	maxDBFSFile = 2 << 30 // of one upload as a form
 )
 
 // DBFS is the file system dbfs:/, which everybody shares.
@@ -159,16 +160,26 @@ func (d *DBFS) Mkdirs(name string) error {
 	return diskError(d.disk.root.MkdirAll(at(rel), 0o700), "make folder", "/"+rel)
 }
 
-// Put stores a whole file of at most limit bytes.
+// Put stores a whole file of at most 1 MiB.
 func (d *DBFS) Put(name string, overwrite bool, body io.Reader) error {
+	err := d.put(name, overwrite, body, maxBlock)
+	if refused(err, RequestTooLarge) {
+		return refuse(BlockTooLarge, "At most %d bytes can be put at once; use create, add-block and close for more.", maxBlock)
+	}
+	return err
+}
+
+// Upload stores a whole file of at most 2 GiB.
+func (d *DBFS) Upload(name string, overwrite bool, body io.Reader) error {
+	return d.put(name, overwrite, body, maxDBFSFile)
+}
+
+func (d *DBFS) put(name string, overwrite bool, body io.Reader, limit int64) error {
 	rel, err := d.target(name, overwrite)
 	if err != nil {
 		return err
 	}
-	part, err := d.disk.receive(body, maxBlock)
-	if refused(err, RequestTooLarge) {
-		return refuse(BlockTooLarge, "At most %d bytes can be put at once; use create, add-block and close for more.", maxBlock)
-	}
+	part, err := d.disk.receive(body, limit)
 	if err != nil {
 		return err
 	}

@@ -122,6 +122,10 @@ func (s *Set) openWorkspace(namespace string) (*Workspace, error) {
 	return w, w.makeFolders()
 }
 
+// TempDir is a folder for files that are on their way into the workspace. What
+// a crash leaves in it is gone at the next start.
+func (w *Workspace) TempDir() string { return filepath.Join(w.Dir, "workspace", partialDir) }
+
 // makeFolders makes the folders that programs expect a workspace to have.
 func (w *Workspace) makeFolders() error {
 	for _, dir := range protectedDirs {
