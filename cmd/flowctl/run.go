@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"flowctl/engine/api"
@@ -76,11 +77,36 @@ func (e *env) run(ctx context.Context, file string, f runFlags) error {
 	}
 	fl := &following{env: e, home: home, parallel: f.parallel, door: d, output: f.output, quiet: f.quiet}
 	defer func() { err = errors.Join(err, fl.door.close()) }()
-	var ans api.Submitted
-	if err := d.call(ctx, "/flowctl/v1/submit", req, &ans); err != nil {
-		return refused(err)
+	ans, err := fl.submit(ctx, req)
+	if err != nil {
+		return err
 	}
 	return fl.follow(ctx, ans.RunID, ans.Seq)
+}
+
+// submit hands the job in. The token makes it safe to ask again when the
+// process that was asked has gone without an answer.
+func (f *following) submit(ctx context.Context, req *api.Submit) (ans api.Submitted, err error) {
+	req.Token = uuid.NewString()
+	err = f.ask(func(d *door) error { return d.call(ctx, "/flowctl/v1/submit", req, &ans) })
+	if err != nil {
+		return ans, refused(err)
+	}
+	return ans, nil
+}
+
+// ask asks the engine, whoever holds it: when that process goes, the next one
+// or this one itself.
+func (f *following) ask(fn func(d *door) error) error {
+	for {
+		err := fn(f.door)
+		if !errors.Is(err, errGone) {
+			return err
+		}
+		if err := f.reopen(); err != nil {
+			return err
+		}
+	}
 }
 
 // refused gives an API's refusal the exit status of a wrong job or usage.
@@ -248,7 +274,10 @@ func (f *following) follow(ctx context.Context, run int64, seq uint64) error {
 			again, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			watching = again
-			if err := f.door.call(again, "/api/2.2/jobs/runs/cancel", map[string]int64{"run_id": run}, nil); err != nil {
+			err := f.ask(func(d *door) error {
+				return d.call(again, "/api/2.2/jobs/runs/cancel", map[string]int64{"run_id": run}, nil)
+			})
+			if err != nil {
 				return unable(err)
 			}
 		case canceled && watching.Err() != nil:
@@ -278,21 +307,28 @@ func (f *following) watchRun(ctx context.Context, p *printer, run int64, seq *ui
 // takeOver opens the data directory, or finds who has it now, and has the run
 // go on there.
 func (f *following) takeOver(run int64) error {
+	return f.ask(func(d *door) error {
+		return d.call(context.Background(), "/flowctl/v1/resume", map[string]int64{"run_id": run}, nil)
+	})
+}
+
+// reopen looks for the engine anew: it may be this process's own from now on.
+func (f *following) reopen() error {
 	if err := f.door.close(); err != nil {
 		return unable(err)
 	}
 	d, err := f.openDoor(context.Background(), f.home, f.parallel)
-	if err != nil {
-		return err
+	if err == nil {
+		f.door = d
 	}
-	f.door = d
-	return d.call(context.Background(), "/flowctl/v1/resume", map[string]int64{"run_id": run}, nil)
+	return err
 }
 
 // result prints the end of a run and is its exit status.
 func (f *following) result(run int64, canceled bool) error {
 	ctx := context.Background()
-	r, err := f.door.getRun(ctx, run)
+	var r *shownRun
+	err := f.ask(func(d *door) (err error) { r, err = d.getRun(ctx, run); return err })
 	if err != nil {
 		return unable(err)
 	}

@@ -109,7 +109,7 @@ func (f *following) withOutputs(ctx context.Context, r *shownRun) error {
 	list, _ := r.raw["tasks"].([]any)
 	for i, t := range r.Tasks {
 		var out map[string]any
-		if err := f.door.getOutput(ctx, t.RunID, &out); err != nil {
+		if err := f.ask(func(d *door) error { return d.getOutput(ctx, t.RunID, &out) }); err != nil {
 			return err
 		}
 		delete(out, "metadata")
@@ -152,7 +152,7 @@ func (f *following) printOutput(ctx context.Context, t shownTask) error {
 		return nil // it has nothing to show
 	}
 	var out shownOutput
-	if err := f.door.getOutput(ctx, t.RunID, &out); err != nil {
+	if err := f.ask(func(d *door) error { return d.getOutput(ctx, t.RunID, &out) }); err != nil {
 		return err
 	}
 	switch {

@@ -7,11 +7,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/robfig/cron/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"flowctl/jobspec/quartz"
 )
+
+// A Schedule is what the alarm clock of robfig/cron takes.
+var _ cron.Schedule = (*quartz.Schedule)(nil)
 
 // What is wrong says how to mend it.
 func TestMends(t *testing.T) {
