@@ -120,3 +120,35 @@ func TestRequirements(t *testing.T) {
 	assert.Equal(t, "LIBRARY_INSTALLATION_ERROR", invalid.Code)
 	assert.Contains(t, invalid.Message, "no-such-package-of-flowctl==1 (libraries[1].pypi)")
 }
+
+// IPython is there for the cells that need it, with our namespace.
+func TestIPython(t *testing.T) {
+	t.Setenv("PYTHONPATH", packages(t, "ipython==8.18.1"))
+	l := newLab(t)
+	l.notebook("n",
+		"x = 20",
+		"%env FLOWCTL_X=1\nx = x + 1",
+		"files = !echo one two\nprint(files[0].split(), x)",
+		"%%time\nx * 2",
+		"print(get_ipython().user_ns is globals(), get_ipython().ns_table['user_global']['dbutils'] is dbutils)",
+		"import IPython\nprint(IPython.get_ipython() is get_ipython())",
+		"%run ./lib",
+		"print(from_lib)",
+		"%unknown_magic",
+	)
+	l.notebook("lib", "from_lib = 'lib'")
+	l.notebook("first", "import IPython\nprint(IPython.get_ipython().user_ns['dbutils'] is dbutils)")
+	assert.Equal(t, "True\n", l.ok("first"), "as MLflow asks for it")
+	res, log, _ := l.run("n")
+	assert.Contains(t, log, "['one', 'two'] 21\n")
+	assert.Contains(t, log, "True True\nTrue\nlib\n")
+	assert.Equal(t, tasks.Failed, res.Outcome)
+	assert.Contains(t, log+res.Message, "unknown_magic")
+	l.notebook("bad", "%env A=1\nraise ValueError('in ipython')")
+	bad := l.fails("bad")
+	assert.Equal(t, "ValueError: in ipython", bad.Message)
+	l.notebook("exit", "%env A=1\ndbutils.notebook.exit('left')", "print('never')")
+	out, log, _ := l.run("exit")
+	assert.Contains(t, string(out.Output), `"result":"left"`)
+	assert.NotContains(t, log, "never")
+}

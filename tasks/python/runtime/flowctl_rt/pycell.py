@@ -8,6 +8,8 @@ _LINE_MAGICS = ("pip", "restart_python", "run", "sh", "fs", "skip", "set_cell_ma
 
 def run(runner, cell, name):
     source = cell.source + "\n"
+    if "IPython" in source and runner.shell is None:
+        _offer_ipython(runner)
     try:
         tree = compile(source, name, "exec", _ONLY_AST | _TOP_LEVEL_AWAIT)
     except SyntaxError:
@@ -19,8 +21,26 @@ def run(runner, cell, name):
     _plain(runner, tree, source, name)
 
 
+def _offer_ipython(runner):
+    """Code that asks IPython for its shell finds one that has our namespace."""
+    from flowctl_rt import FlowctlUnsupported, shell
+
+    try:
+        shell.start(runner)
+    except FlowctlUnsupported:
+        pass  # the import in the cell will say that it is not there
+
+
 def _magic(source):
-    return any(line.lstrip()[:1] in ("%", "!", "?") or line.rstrip().endswith("?") for line in source.split("\n"))
+    return any(
+        line.lstrip()[:1] in ("%", "!", "?") or line.rstrip().endswith("?") or _assigned(line) for line in source.split("\n")
+    )
+
+
+def _assigned(line):
+    """Whether the line is like: files = !ls"""
+    name, sep, rest = line.partition("=")
+    return bool(sep) and rest.lstrip()[:1] in ("!", "%") and name.strip().isidentifier()
 
 
 def _segments(runner, cell, name):
@@ -51,7 +71,7 @@ def _known(source):
         if line.startswith("%"):
             if line[1:].split(" ", 1)[0] not in _LINE_MAGICS:
                 return False
-        elif line.lstrip()[:1] in ("%", "!", "?") and not line.startswith("!"):
+        elif line.lstrip()[:1] in ("%", "!", "?") and not line.startswith("!") or line.rstrip().endswith("?") or _assigned(line):
             return False
     return True
 
