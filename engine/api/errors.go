@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"syscall"
+
+	"flowctl/engine/workspace"
 )
 
 // apiError is an error of the API's own.
@@ -46,6 +49,8 @@ func writeError(w http.ResponseWriter, err error) {
 		status, body.Code, body.Details = own.status, own.code, own.details
 	case errors.As(err, &ref):
 		status, body.Code = statusFor(ref.ErrorCode()), ref.ErrorCode()
+	case errors.Is(err, syscall.ENOSPC):
+		status, body = http.StatusInsufficientStorage, errorBody{Code: workspace.DiskFull, Message: "No space is left on the disk of this machine."}
 	}
 	writeJSON(w, status, body)
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/sql"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"flowctl/engine/workspace"
 )
 
 func TestSDKPeople(t *testing.T) {
@@ -148,6 +150,7 @@ func TestPatch(t *testing.T) {
 		{`{"op":"add","path":"members","value":[{"value":"2"},{"value":"1"}]}`, `{"members":[{"value":"1"},{"value":"2"}],"name":{"givenName":"A"}}`},
 		{`{"op":"Add","value":{"members":{"value":"3"}}}`, `{"members":[{"value":"1"},{"value":"3"}],"name":{"givenName":"A"}}`},
 		{`{"op":"replace","path":"members","value":[{"value":"9"}]}`, `{"members":[{"value":"9"}],"name":{"givenName":"A"}}`},
+		{`{"op":"add","path":"members","value":[{"value":{}},{"value":{}},{"value":[]}]}`, `{"members":[{"value":"1"},{"value":{}},{"value":[]}],"name":{"givenName":"A"}}`},
 		{`{"op":"remove","path":"members"}`, `{"name":{"givenName":"A"}}`},
 		{`{"op":"remove","path":"members","value":[{"value":"1"}]}`, `{"members":[],"name":{"givenName":"A"}}`},
 		{`{"op":"remove","path":"members[value eq \"1\"]"}`, `{"members":[],"name":{"givenName":"A"}}`},
@@ -174,4 +177,27 @@ func TestPatch(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(bad), &op))
 		require.Error(t, op.apply(map[string]any{"members": []any{}}), bad)
 	}
+}
+
+// No filter and no operation makes the server fail.
+func FuzzFilterAndPatch(f *testing.F) {
+	f.Add(`userName eq "x" and id pr`, `{"op":"add","path":"members[value eq \"1\"].display","value":{"a":[1]}}`)
+	f.Add(`a[b`, `{"op":"remove","path":"urn:x:y:members"}`)
+	f.Add(`x co "\\" or y ne z`, `{"op":"replace","value":{"members":{"value":{}},"active":"true"}}`)
+	f.Fuzz(func(t *testing.T, filter, operation string) {
+		doc := map[string]any{"members": []any{map[string]any{"value": map[string]any{}}}, "name": map[string]any{}, "active": true}
+		if p, err := parseFilter(filter); err == nil {
+			p.matches(doc)
+		}
+		var op patchOp
+		if json.Unmarshal([]byte(operation), &op) != nil || op.apply(doc) != nil {
+			return
+		}
+		raw, err := json.Marshal(doc)
+		require.NoError(t, err)
+		var w wirePerson
+		if unmarshal(raw, &w) == nil {
+			w.into(&workspace.Person{Kind: workspace.Group})
+		}
+	})
 }

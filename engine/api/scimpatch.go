@@ -130,7 +130,7 @@ func sameValue(a, b any) bool {
 	x, xok := a.(map[string]any)
 	y, yok := b.(map[string]any)
 	if xok && yok {
-		return x["value"] == y["value"]
+		return reflect.DeepEqual(x["value"], y["value"])
 	}
 	return reflect.DeepEqual(a, b)
 }

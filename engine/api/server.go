@@ -1,6 +1,8 @@
 // Package api is the Jobs API of Databricks over an engine: one file per
 // resource, wire.go for the translation between our records and the wire's
-// shapes. It decides nothing about jobs and never meets the store.
+// shapes. It decides nothing about jobs and never meets the store. What a
+// workspace keeps besides jobs (files, secrets, people, permissions) is
+// engine/workspace's, and routes.go says where it is answered.
 //
 // Beside the Databricks paths there are a few under /flowctl/, for flowctl's
 // own command line on the same machine: to submit a job file with the place of

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 )
 
@@ -111,7 +112,23 @@ func (p *partial) open() (*os.File, error) { return p.disk.root.Open(at(p.name))
 
 // publish moves the file to its place. The caller holds mu.
 func (p *partial) publish(rel string) error {
-	return diskError(p.disk.root.Rename(at(p.name), at(rel)), "put file in its place", "/"+rel)
+	err := p.disk.root.Rename(at(p.name), at(rel))
+	if err == nil && !p.disk.noSync {
+		err = p.disk.syncDir(parentOf(rel))
+	}
+	return diskError(err, "put file in its place", "/"+rel)
+}
+
+// syncDir makes what was renamed into a folder outlast a power cut.
+func (d *disk) syncDir(rel string) error {
+	if runtime.GOOS == "windows" {
+		return nil // folders cannot be synced there
+	}
+	f, err := d.root.Open(at(rel))
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // discard removes the file, if it was not published.
