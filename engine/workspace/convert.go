@@ -93,7 +93,7 @@ func withoutMagic(lines []string, d dialect) []string {
 func jupyterToSource(content []byte, d dialect) ([]byte, error) {
 	nb, ok := parseJupyter(content)
 	if !ok {
-		return nil, refuse(InvalidParameter, "The notebook is no longer valid: it must be JSON with cells, metadata and an nbformat of 4 or more.")
+		return nil, refuse(InvalidParameter, "The notebook is no longer valid: it must be JSON with cells and an nbformat of 4 or more.")
 	}
 	var out bytes.Buffer
 	out.WriteString(d.header() + "\n")

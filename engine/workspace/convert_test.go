@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"flowctl/tasks/notebook"
 )
 
 // Each notebook of testdata becomes the .ipynb beside it, and that the same
@@ -35,9 +37,9 @@ func TestConvert(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, string(want), string(made))
 
-			nb, ok := parseJupyter(made)
+			language, ok := notebook.Detect(golden, made)
 			require.True(t, ok)
-			assert.Equal(t, d.language, nb.language())
+			assert.EqualValues(t, d.language, language)
 			back, err := jupyterToSource(made, d)
 			require.NoError(t, err)
 			assert.Equal(t, string(source), string(back))

@@ -49,7 +49,10 @@ func (t *Tree) Export(who Identity, name, format string) (*Exported, error) {
 	if err != nil {
 		return nil, diskError(err, "read "+p.String(), p.String())
 	}
-	d, _ := dialectOf(f.language)
+	d, ok := dialectOf(f.language)
+	if !ok { // a language that only Jupyter knows
+		d = dialects[0]
+	}
 	ext := d.ext
 	if isJupyter {
 		content, err = jupyterToSource(content, d)

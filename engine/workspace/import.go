@@ -2,7 +2,6 @@ package workspace
 
 import (
 	"bufio"
-	"bytes"
 	"io"
 	"path"
 	"strings"
@@ -148,9 +147,9 @@ func (t *Tree) receiveJupyter(p treePath, q Import) (*arrival, error) {
 	if err != nil {
 		return nil, tooLarge(err)
 	}
-	ok, err := part.isJupyter()
+	ok, err := part.isNotebook(p.rel + ".ipynb")
 	if err == nil && !ok {
-		err = refuse(InvalidParameter, "The content of (%s) is no Jupyter notebook: it must be JSON with cells, metadata and an nbformat of 4 or more.", p)
+		err = refuse(InvalidParameter, "The content of (%s) is no Jupyter notebook: it must be JSON with cells and an nbformat of 4 or more.", p)
 	}
 	if err != nil {
 		part.discard()
@@ -166,7 +165,7 @@ func (t *Tree) receiveFile(p treePath, q Import) (*arrival, error) {
 		return nil, err
 	}
 	a := &arrival{partial: part, path: p, disk: p.rel, kind: File}
-	looks, err := part.looksLikeNotebook(p.rel)
+	looks, err := part.isNotebook(p.rel)
 	switch {
 	case err != nil:
 		part.discard()
@@ -180,43 +179,18 @@ func (t *Tree) receiveFile(p treePath, q Import) (*arrival, error) {
 	return a, nil
 }
 
-func (p *partial) isJupyter() (bool, error) {
-	if p.size > maxJupyter {
-		return false, nil
-	}
-	f, err := p.open()
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(f)
-	if err != nil {
-		return false, err
-	}
-	_, ok := parseJupyter(content)
-	return ok, nil
-}
-
-// looksLikeNotebook says whether a file of this name and content is one.
-func (p *partial) looksLikeNotebook(name string) (bool, error) {
+// isNotebook says whether a file of this name and what was received is one.
+func (p *partial) isNotebook(name string) (bool, error) {
 	if !mayBeNotebook(name) {
 		return false, nil
 	}
-	ext := path.Ext(name)
-	if ext == ".ipynb" {
-		return p.isJupyter()
-	}
-	d, _ := dialectOfExt(ext)
 	f, err := p.open()
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
-	var head bytes.Buffer
-	if _, err := io.CopyN(&head, f, 128); err != nil && err != io.EOF {
-		return false, err
-	}
-	return d.headed(head.Bytes()), nil
+	kind, err := detect(name, f, p.size)
+	return kind.notebook, err
 }
 
 // place puts what arrived where it belongs, in place of what was there.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"flowctl/tasks/notebook"
 )
 
 // Language is the language of a notebook.
@@ -40,10 +42,6 @@ var dialects = []dialect{
 	{R, ".r", "#", "r"},
 }
 
-// notebookExts are the extensions that a notebook may have on disk, in the
-// order in which they are looked for.
-var notebookExts = []string{".py", ".r", ".R", ".scala", ".sql", ".ipynb"}
-
 func dialectOf(l Language) (dialect, bool) {
 	for _, d := range dialects {
 		if d.language == l {
@@ -73,12 +71,9 @@ func (d dialect) headed(content []byte) bool {
 	return string(bytes.TrimRight(line, " \t\r")) == d.header()
 }
 
-// jupyter is as much of an .ipynb file as tells what it is.
+// jupyter is as much of an .ipynb file as its source form needs.
 type jupyter struct {
-	Cells         []jupyterCell   `json:"cells"`
-	Metadata      json.RawMessage `json:"metadata"`
-	NBFormat      int             `json:"nbformat"`
-	NBFormatMinor int             `json:"nbformat_minor"`
+	Cells []jupyterCell `json:"cells"`
 }
 
 type jupyterCell struct {
@@ -91,37 +86,12 @@ type jupyterCell struct {
 // outputs files get larger.
 const maxJupyter = 64 << 20
 
-// parseJupyter reads an .ipynb file. False: it is none, or of a format older
-// than 4.
+// parseJupyter reads an .ipynb file. False: it is no notebook.
 func parseJupyter(content []byte) (nb jupyter, ok bool) {
-	content = bytes.TrimPrefix(content, []byte("\ufeff"))
-	if json.Unmarshal(content, &nb) != nil {
+	if _, ok := notebook.Detect(".ipynb", content); !ok {
 		return nb, false
 	}
-	return nb, nb.NBFormat >= 4 && nb.Cells != nil && nb.Metadata != nil
-}
-
-// language is a notebook's default language: what Databricks wrote down, else
-// the kernel's, else Python.
-func (nb jupyter) language() Language {
-	var meta struct {
-		Databricks struct {
-			Language string `json:"language"`
-		} `json:"application/vnd.databricks.v1+notebook"`
-		Kernel struct {
-			Language string `json:"language"`
-		} `json:"kernelspec"`
-		Info struct {
-			Name string `json:"name"`
-		} `json:"language_info"`
-	}
-	_ = json.Unmarshal(nb.Metadata, &meta) // what is not there is empty
-	for _, name := range []string{meta.Databricks.Language, meta.Kernel.Language, meta.Info.Name} {
-		if d, ok := dialectOf(Language(strings.ToUpper(name))); ok {
-			return d.language
-		}
-	}
-	return Python
+	return nb, json.Unmarshal(content, &nb) == nil
 }
 
 // notebookKind is what a file on disk is: a notebook in a language, or none.
@@ -149,13 +119,11 @@ const maxSeen = 20_000
 // disk. Of ".py" nothing would be left as the notebook's own name.
 func mayBeNotebook(rel string) bool {
 	ext := path.Ext(rel)
-	return slices.Contains(notebookExts, ext) && baseOf(rel) != ext
+	return slices.Contains(notebook.Extensions, ext) && baseOf(rel) != ext
 }
 
 // notebookAt finds out whether the file at a place on disk is a notebook.
 func (t *Tree) notebookAt(rel string, info fs.FileInfo) (notebookKind, error) {
-	ext := path.Ext(rel)
-	d, isSource := dialectOfExt(ext)
 	if !info.Mode().IsRegular() || !mayBeNotebook(rel) {
 		return notebookKind{}, nil
 	}
@@ -170,27 +138,28 @@ func (t *Tree) notebookAt(rel string, info fs.FileInfo) (notebookKind, error) {
 		return notebookKind{}, err
 	}
 	defer f.Close()
-	s = seen{size: info.Size(), modified: info.ModTime()}
-	if isSource {
-		head := make([]byte, 128)
-		n, err := io.ReadFull(f, head)
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-			return notebookKind{}, err
-		}
-		s.kind = notebookKind{d.headed(head[:n]), d.language}
-	} else if info.Size() <= maxJupyter {
-		content, err := io.ReadAll(io.LimitReader(f, maxJupyter))
-		if err != nil {
-			return notebookKind{}, err
-		}
-		nb, ok := parseJupyter(content)
-		s.kind = notebookKind{ok, nb.language()}
+	kind, err := detect(rel, f, info.Size())
+	if err == nil {
+		t.kinds.put(rel, seen{info.Size(), info.ModTime(), kind})
 	}
-	if !s.kind.notebook {
-		s.kind.language = ""
+	return kind, err
+}
+
+// detect reads as much of a file as tells whether it is a notebook: of an
+// .ipynb file all, of others the first line.
+func detect(name string, f io.Reader, size int64) (notebookKind, error) {
+	limit := int64(256)
+	if path.Ext(name) == ".ipynb" {
+		if limit = maxJupyter; size > limit {
+			return notebookKind{}, nil
+		}
 	}
-	t.kinds.put(rel, s)
-	return s.kind, nil
+	content, err := io.ReadAll(io.LimitReader(f, limit))
+	if err != nil {
+		return notebookKind{}, err
+	}
+	language, ok := notebook.Detect(name, content)
+	return notebookKind{ok, Language(language)}, nil
 }
 
 func (k *kinds) put(rel string, s seen) {

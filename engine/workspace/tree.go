@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"flowctl/tasks/notebook"
 )
 
 // Tree is the file tree of a workspace: folders, files, and notebooks, which
@@ -77,7 +79,7 @@ func (t *Tree) find(p treePath) (found, error) {
 	} else if !notThere(err) {
 		return found{}, diskError(err, "look at "+p.String(), p.String())
 	}
-	for _, ext := range notebookExts {
+	for _, ext := range notebook.Extensions {
 		info, err := t.disk.stat(p.rel + ext)
 		if err != nil {
 			continue
@@ -286,7 +288,7 @@ func (t *Tree) pathsWithin(dir string) []string {
 			return nil // what cannot be read has no records either
 		}
 		paths = append(paths, name)
-		if ext := path.Ext(name); slices.Contains(notebookExts, ext) {
+		if ext := path.Ext(name); slices.Contains(notebook.Extensions, ext) {
 			paths = append(paths, strings.TrimSuffix(name, ext))
 		}
 		return nil

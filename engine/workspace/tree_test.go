@@ -11,11 +11,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"flowctl/tasks/notebook"
 )
 
 const (
 	pyHead = "# Databricks notebook source\n"
-	ipynb  = `{"cells":[{"cell_type":"code","source":["print(1)"],"metadata":{},"outputs":[]}],"metadata":{"kernelspec":{"language":"scala"}},"nbformat":4,"nbformat_minor":5}`
+	ipynb  = `{"cells":[{"cell_type":"code","source":["print(1)"],"metadata":{},"outputs":[]}],"metadata":{"application/vnd.databricks.v1+notebook":{"language":"scala"}},"nbformat":4,"nbformat_minor":5}`
 )
 
 func (b *bed) onDisk(name string) string { return filepath.Join(b.Dir, "workspace", name) }
@@ -45,7 +47,7 @@ func TestImportDecidesWhatAnObjectIs(t *testing.T) {
 		{"auto text", "/Shared/a.txt", "AUTO", "", pyHead, "FILE /Shared/a.txt", "", "Shared/a.txt", ""},
 		{"auto empty file", "/Shared/a", "AUTO", "", "", "FILE /Shared/a", "", "Shared/a", ""},
 		{"auto Jupyter", "/Shared/a.ipynb", "AUTO", "", ipynb, "NOTEBOOK /Shared/a", Scala, "Shared/a.ipynb", ""},
-		{"auto, no Jupyter", "/Shared/a.ipynb", "AUTO", "", `{"cells":[]}`, "FILE /Shared/a.ipynb", "", "Shared/a.ipynb", ""},
+		{"auto, no Jupyter", "/Shared/a.ipynb", "AUTO", "", `{"cells":[],"nbformat":3}`, "FILE /Shared/a.ipynb", "", "Shared/a.ipynb", ""},
 		{"auto, only an extension", "/Shared/.py", "AUTO", "", pyHead, "FILE /Shared/.py", "", "Shared/.py", ""},
 		{"Jupyter", "/Shared/a", "JUPYTER", "", ipynb, "NOTEBOOK /Shared/a", Scala, "Shared/a.ipynb", ""},
 		{"raw", "/Shared/a.py", "RAW", "", pyHead, "FILE /Shared/a.py", "", "Shared/a.py", ""},
@@ -282,10 +284,15 @@ func TestExport(t *testing.T) {
 	assert.Equal(t, "// Databricks notebook source\nprint(1)\n", got)
 	assert.Equal(t, "ju.scala", name)
 	got, name = export("/Shared/nb", "JUPYTER")
-	nb, ok := parseJupyter([]byte(got))
+	language, ok := notebook.Detect(name, []byte(got))
 	assert.True(t, ok)
-	assert.Equal(t, Python, nb.language())
+	assert.Equal(t, "PYTHON", language)
 	assert.Equal(t, "nb.ipynb", name)
+
+	julia := strings.ReplaceAll(ipynb, "scala", "julia")
+	require.NoError(t, b.Tree.Import(b.admin, Import{Path: "/Shared/julia", Format: "JUPYTER", Body: text(julia)}))
+	_, name = export("/Shared/julia", "SOURCE")
+	assert.Equal(t, "julia.py", name)
 
 	_, err := b.Tree.Export(b.admin, "/Shared", "SOURCE")
 	requireCode(t, InvalidParameter, err)
