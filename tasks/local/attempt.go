@@ -121,7 +121,7 @@ func (f *follower) follow(ctx context.Context, p *process, grace time.Duration) 
 	if f.log = f.out.Log(); f.log != nil {
 		defer f.closeLog()
 	}
-	const first, last = 5 * time.Millisecond, 200 * time.Millisecond
+	const first, last = 25 * time.Millisecond, 200 * time.Millisecond
 	delay := first
 	timer := time.NewTimer(delay)
 	defer timer.Stop()

@@ -12,13 +12,17 @@
 //	events.jsonl  task to engine: one JSON object a line, O_APPEND, one write each
 //	result.json   written last by the task (temporary file, then rename): its
 //	              presence is a clean end, whatever becomes of the process
-//	cells.jsonl   notebook tasks: one finished cell a line; output.ipynb at the end
+//	cells.jsonl   notebook tasks: one finished cell a line, with the part of
+//	              output.log that it wrote
+//	secrets.json  scope → key → value, read once and removed
+//	child-N/      an attempt directory of each dbutils.notebook.run
+//	overlay/      what %pip installed
 //	lock          held (flock) through an inherited descriptor as long as the
 //	              process lives; that, not a pid, says whether it is alive
 //	resume.json   only between dbutils.library.restartPython and the re-exec
 //
 // Each event is {"t":KIND, ...}: "started"{pid} (always the first), "value"{key,value},
-// "fact"{kind,data}, "warning"{text}, "cell"{index,status,ms}. A last line
+// "fact"{kind,data}, "warning"{text}. A last line
 // that is torn or is not JSON is dropped. result.json is tasks.Result in JSON:
 // {"outcome","code","message","trace","output"}.
 //
