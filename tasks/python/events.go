@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Event is one line of events.jsonl.
@@ -21,76 +22,113 @@ type Event struct {
 	Text  string          `json:"text"`
 }
 
-// maxLine bounds one event. A line of more bytes is none of the runtime's.
+// maxLine bounds one event. A longer line is none of the runtime's, and more
+// than any value may be.
 const maxLine = 1 << 20
 
 // Events reads an attempt's events as they are appended.
 type Events struct {
-	path   string
-	file   *os.File
-	rest   []byte // of a line whose end has not come yet
-	Broken int    // complete lines that were no events
+	path string
+	file *os.File
+	buf  []byte
+	rest []byte // of a line whose end has not come yet
+	skip bool   // the rest of a line that is too long
 }
 
 // OpenEvents follows the events of the attempt in dir.
 func OpenEvents(dir string) *Events { return &Events{path: filepath.Join(dir, "events.jsonl")} }
 
-// Next returns the events that have come since the last call.
-func (e *Events) Next() ([]Event, error) {
+// Each calls fn for every event that has come since the last call, until one
+// of them is refused. A whole line that is no event comes as an Event without
+// a Kind, with how it begins as its Text; a line without an end is kept until
+// its end has come.
+func (e *Events) Each(fn func(Event) error) error {
 	if e.file == nil {
 		f, err := os.Open(e.path)
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, nil
+			return nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read events: %w", err)
+			return fmt.Errorf("read events: %w", err)
 		}
-		e.file = f
+		e.file, e.buf = f, make([]byte, 4096)
 	}
-	var events []Event
-	buf := make([]byte, 4096)
 	for {
-		n, err := e.file.Read(buf)
-		e.rest = append(e.rest, buf[:n]...)
-		events = e.lines(events)
+		n, err := e.file.Read(e.buf)
+		e.rest = append(e.rest, e.buf[:n]...)
+		if lerr := e.lines(fn); lerr != nil {
+			return lerr
+		}
 		if errors.Is(err, io.EOF) {
-			return events, nil
+			return nil
 		}
 		if err != nil {
-			return events, fmt.Errorf("read events: %w", err)
+			return fmt.Errorf("read events: %w", err)
 		}
-		if len(buf) < 1<<16 {
-			buf = make([]byte, 1<<16)
+		if n == len(e.buf) && n < 1<<16 {
+			e.buf = make([]byte, 1<<16) // there is much to read
 		}
 	}
 }
 
 // lines takes the complete lines off the front of what was read.
-func (e *Events) lines(events []Event) []Event {
+func (e *Events) lines(fn func(Event) error) error {
+	from := 0
+	defer func() {
+		if from > 0 {
+			e.rest = append(e.rest[:0], e.rest[from:]...)
+		}
+	}()
 	for {
-		i := bytes.IndexByte(e.rest, '\n')
+		i := bytes.IndexByte(e.rest[from:], '\n')
 		if i < 0 {
-			if len(e.rest) > maxLine {
-				e.rest = e.rest[:0]
-				e.Broken++
-			}
-			return events
+			break
 		}
-		line := e.rest[:i]
-		var ev Event
-		if len(bytes.TrimSpace(line)) > 0 {
-			if json.Unmarshal(line, &ev) == nil && ev.Kind != "" {
-				events = append(events, ev)
-			} else {
-				e.Broken++
+		line := e.rest[from : from+i]
+		from += i + 1
+		if e.skip {
+			e.skip = false
+			continue
+		}
+		if ev, ok := parse(line); ok {
+			if err := fn(ev); err != nil {
+				return err
 			}
 		}
-		e.rest = e.rest[i+1:]
 	}
+	if len(e.rest)-from <= maxLine {
+		return nil
+	}
+	long := Event{Text: begin(e.rest[from:])}
+	from = len(e.rest)
+	if e.skip {
+		return nil
+	}
+	e.skip = true
+	return fn(long)
 }
 
-// Torn tells whether the file ends in the middle of a line.
-func (e *Events) Torn() bool { return len(e.rest) > 0 }
+// parse reads a line. False: it is blank.
+func parse(line []byte) (Event, bool) {
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 {
+		return Event{}, false
+	}
+	var ev Event
+	if json.Unmarshal(line, &ev) != nil || ev.Kind == "" {
+		return Event{Text: begin(line)}, true
+	}
+	return ev, true
+}
+
+// begin is how a line begins.
+func begin(line []byte) string {
+	const most = 80
+	if len(line) <= most {
+		return strings.ToValidUTF8(string(line), "\uFFFD")
+	}
+	return fmt.Sprintf("%s… (%d bytes or more)", strings.ToValidUTF8(string(line[:most]), "\uFFFD"), len(line))
+}
 
 // Close lets go of the file.
 func (e *Events) Close() error {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -21,6 +23,7 @@ type Recorder struct {
 	started bool
 	values  map[string]json.RawMessage
 	facts   []tasks.Fact
+	notes   []string
 	log     io.Writer
 }
 
@@ -58,8 +61,15 @@ func (r *Recorder) Report(f tasks.Fact) error {
 	return nil
 }
 
-// Note forgets the note.
-func (r *Recorder) Note(string) {}
+// Note keeps a note.
+func (r *Recorder) Note(text string) { r.change(func() { r.notes = append(r.notes, text) }) }
+
+// Notes are the notes in the order in which they came.
+func (r *Recorder) Notes() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.notes)
+}
 
 // Values are the values that were set, by key.
 func (r *Recorder) Values() map[string]json.RawMessage {
@@ -108,9 +118,12 @@ func (r *Recorder) wait(ctx context.Context, ok func() bool) {
 // Deeds are attempts that Conform asks a runner to run.
 type Deeds struct {
 	Sets  tasks.Attempt // sets the value "n" to 42 and succeeds
-	Fails tasks.Attempt // fails with a message that holds "boom"
-	Hangs tasks.Attempt // sets the value "begun" and then runs until it is stopped
+	Fails tasks.Attempt // fails with a message that holds Failure
+	Hangs tasks.Attempt // writes Says, sets the value "begun", and then runs until it is stopped
 	Bad   tasks.Attempt // its payload is wrong
+
+	Failure string // empty: "boom"
+	Says    string // empty: this runner shows no output before the end
 }
 
 // Conform holds a runner against what every runner must do. deeds makes fresh
@@ -125,10 +138,14 @@ func Conform(t *testing.T, r tasks.Runner, deeds func(t *testing.T) Deeds) {
 		assert.True(t, rec.started)
 	})
 	t.Run("the user's failure is a result", func(t *testing.T) {
-		res, err := r.Run(t.Context(), deeds(t).Fails, NewRecorder(nil))
+		d := deeds(t)
+		if d.Failure == "" {
+			d.Failure = "boom"
+		}
+		res, err := r.Run(t.Context(), d.Fails, NewRecorder(nil))
 		require.NoError(t, err)
 		assert.Equal(t, tasks.Failed, res.Outcome)
-		assert.Contains(t, res.Message, "boom")
+		assert.Contains(t, res.Message, d.Failure)
 	})
 	t.Run("a wrong job is an Invalid", func(t *testing.T) {
 		_, err := r.Run(t.Context(), deeds(t).Bad, NewRecorder(nil))
@@ -144,13 +161,44 @@ func Conform(t *testing.T, r tasks.Runner, deeds func(t *testing.T) Deeds) {
 		})
 	}
 	t.Run("is canceled before it starts", func(t *testing.T) {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(tasks.ErrCanceled)
-		rec := NewRecorder(nil)
-		res, err := r.Run(ctx, deeds(t).Sets, rec)
+		res, rec, err := runEnded(t, r, deeds(t).Sets, tasks.ErrCanceled)
 		require.NoError(t, err)
 		assert.Equal(t, tasks.Canceled, res.Outcome)
 		assert.Empty(t, rec.Values())
+	})
+	t.Run("lets go before it starts, and starts later", func(t *testing.T) {
+		a := deeds(t).Sets
+		_, rec, err := runEnded(t, r, a, tasks.ErrDetach)
+		require.ErrorIs(t, err, tasks.ErrDetach)
+		assert.Empty(t, rec.Values())
+		a.Resumed = true
+		rec = NewRecorder(nil)
+		res, err := r.Run(t.Context(), a, rec)
+		require.NoError(t, err)
+		assert.Equal(t, tasks.Success, res.Outcome)
+		assert.JSONEq(t, "42", string(rec.Values()["n"]))
+	})
+	t.Run("reads the end of one that ended unseen", func(t *testing.T) {
+		a := deeds(t).Sets
+		_, err := r.Run(t.Context(), a, NewRecorder(nil))
+		require.NoError(t, err)
+		a.Resumed = true
+		rec := NewRecorder(nil)
+		res, err := r.Run(t.Context(), a, rec)
+		require.NoError(t, err)
+		assert.Equal(t, tasks.Success, res.Outcome)
+		assert.JSONEq(t, "42", string(rec.Values()["n"]), "its values are told again")
+	})
+	t.Run("shows output before the end", func(t *testing.T) {
+		d := deeds(t)
+		if d.Says == "" {
+			t.Skip("this runner does not")
+		}
+		ctx, stop := context.WithCancelCause(t.Context())
+		log := &watchedLog{want: d.Says, seen: func() { stop(tasks.ErrCanceled) }}
+		_, err := r.Run(ctx, d.Hangs, NewRecorder(log))
+		require.NoError(t, err)
+		assert.Contains(t, log.text.String(), d.Says)
 	})
 	t.Run("lets go, and attaches again", func(t *testing.T) {
 		a := deeds(t).Hangs
@@ -173,4 +221,28 @@ func stopWhenBegun(t *testing.T, r tasks.Runner, a tasks.Attempt, cause error) (
 		stop(cause)
 	}()
 	return r.Run(ctx, a, rec)
+}
+
+// runEnded runs an attempt with a context that has ended already.
+func runEnded(t *testing.T, r tasks.Runner, a tasks.Attempt, cause error) (tasks.Result, *Recorder, error) {
+	ctx, end := context.WithCancelCause(t.Context())
+	end(cause)
+	rec := NewRecorder(nil)
+	res, err := r.Run(ctx, a, rec)
+	return res, rec, err
+}
+
+// watchedLog is an attempt's output that calls seen when it holds want.
+type watchedLog struct {
+	text strings.Builder
+	want string
+	seen func()
+}
+
+func (w *watchedLog) Write(p []byte) (int, error) {
+	w.text.Write(p)
+	if strings.Contains(w.text.String(), w.want) {
+		w.seen()
+	}
+	return len(p), nil
 }
