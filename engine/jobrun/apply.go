@@ -92,7 +92,11 @@ func (r *Run) decide(t *TaskRun) {
 		r.finishFinal(t, terminated(res, CodeSkipped, fmt.Sprintf("Upstream task %s was canceled.", up)))
 	case Disabled:
 		r.finishFinal(t, terminated(res, CodeDisabled, "The task is disabled."))
-	default:
+	case Excluded:
+		if up != "" {
+			r.finishFinal(t, terminated(res, CodeSkipped, fmt.Sprintf("The branch is not taken: condition %s came out %s.", up, r.byKey[up].Outcome)))
+			return
+		}
 		r.finishFinal(t, terminated(res, CodeSkipped, fmt.Sprintf("The run_if condition %s was not met.", r.def(t).RunIf)))
 	}
 }

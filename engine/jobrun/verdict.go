@@ -63,7 +63,8 @@ func voteOf(up *TaskRun, outcome string) vote {
 	return voteSuccess
 }
 
-// judge is the table of run_if over every mix of upstream ends.
+// judge is the table of run_if over every mix of upstream ends. With Excluded
+// it names the condition that came out the other way, if that is why.
 //
 // Source: the Databricks pages on run_if and on disabled tasks. Three cells
 // are our choice where the pages are silent: ALL_DONE over nothing but
@@ -76,7 +77,7 @@ func judge(runIf jobspec.RunIf, c tally) (Result, string) {
 	}
 	out := c.n[voteExcluded] + c.n[voteNotTaken]
 	if out == c.total {
-		return Excluded, ""
+		return Excluded, c.first[voteNotTaken]
 	}
 	if res, ok := disabledVerdict(runIf, c); ok {
 		return res, ""
@@ -109,7 +110,7 @@ func judge(runIf jobspec.RunIf, c tally) (Result, string) {
 		return "", ""
 	}
 	if c.has(voteNotTaken) {
-		return Excluded, ""
+		return Excluded, c.first[voteNotTaken]
 	}
 	if c.has(voteFailed) || c.has(voteCanceled) {
 		return blame(c)
