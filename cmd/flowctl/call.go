@@ -53,6 +53,9 @@ func (d *door) call(ctx context.Context, path string, body, answer any) error {
 		if json.Unmarshal(raw, r) != nil || r.Message == "" {
 			r.Message = fmt.Sprintf("%s: %s", path, resp.Status)
 		}
+		if r.Code == "TEMPORARILY_UNAVAILABLE" {
+			return fmt.Errorf("%w: %w", errGone, r) // it is stopping, or its disk is full
+		}
 		return r
 	}
 	if answer == nil {

@@ -266,6 +266,7 @@ func (f *following) follow(ctx context.Context, run int64, seq uint64) error {
 			return f.result(run, canceled)
 		case errors.Is(err, errGone):
 			if err := f.takeOver(run); err != nil {
+				p.say(fmt.Sprintf("Run %d is not lost; take it up with: flowctl runs resume %d", run, run))
 				return err
 			}
 		case ctx.Err() != nil && !canceled:
