@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"flowctl/jobspec"
 	"flowctl/tasks"
 )
@@ -30,17 +28,11 @@ func (o *Options) checkout(ctx context.Context, a tasks.Attempt, out tasks.Sink)
 	}
 	sum := sha256.Sum256([]byte(git.URL))
 	base := filepath.Join(a.Home, "git", hex.EncodeToString(sum[:8]))
-	if err := os.MkdirAll(base, 0o700); err != nil {
-		return "", fmt.Errorf("git checkout: %w", err)
-	}
-	lock, err := os.OpenFile(filepath.Join(base, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := waitLock(ctx, filepath.Join(base, "lock"), func() { note(a, out, "waiting for another checkout of "+git.URL) })
 	if err != nil {
 		return "", fmt.Errorf("git checkout: %w", err)
 	}
 	defer lock.Close() //nolint:errcheck // nothing was written
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return "", fmt.Errorf("git checkout: %w", err)
-	}
 	commit, err := os.ReadFile(pin)
 	if errors.Is(err, os.ErrNotExist) {
 		if commit, err = o.pin(ctx, a, out, base, git); err == nil {

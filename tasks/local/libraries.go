@@ -15,8 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"flowctl/tasks"
 )
 
@@ -45,17 +43,11 @@ func (o *Options) libraries(ctx context.Context, a tasks.Attempt, out tasks.Sink
 	if _, err := os.Stat(site); err == nil {
 		return []string{site}, nil
 	}
-	if err := os.MkdirAll(envs, 0o700); err != nil {
-		return nil, fmt.Errorf("make environment: %w", err)
-	}
-	lock, err := os.OpenFile(site+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := waitLock(ctx, site+".lock", func() { note(a, out, "waiting for another task that installs the same libraries") })
 	if err != nil {
 		return nil, fmt.Errorf("make environment: %w", err)
 	}
 	defer lock.Close() //nolint:errcheck // nothing was written
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return nil, fmt.Errorf("make environment: %w", err)
-	}
 	if _, err := os.Stat(site); err == nil {
 		return []string{site}, nil // another task was quicker
 	}
