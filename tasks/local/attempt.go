@@ -17,7 +17,7 @@ import (
 func (o *Options) supervise(ctx context.Context, a tasks.Attempt, out tasks.Sink, prepare func() (launch, error)) (tasks.Result, error) {
 	c, err := claim(a)
 	if err != nil {
-		return tasks.Result{}, errors.Join(err, o.withdrawSecrets(a))
+		return tasks.Result{}, err
 	}
 	f := newFollower(a, out, c.process)
 	defer f.close()
@@ -25,9 +25,6 @@ func (o *Options) supervise(ctx context.Context, a tasks.Attempt, out tasks.Sink
 		var l launch
 		if ctx.Err() == nil {
 			l, err = prepare()
-		}
-		if err == nil && ctx.Err() == nil {
-			err = o.deliverSecrets(ctx, a)
 		}
 		if err != nil || ctx.Err() != nil {
 			_ = c.lock.Close() // nothing was written to it
@@ -42,9 +39,6 @@ func (o *Options) supervise(ctx context.Context, a tasks.Attempt, out tasks.Sink
 		if err := f.watch(ctx, o.grace()); err != nil {
 			return tasks.Result{}, err
 		}
-	}
-	if err := o.withdrawSecrets(a); err != nil {
-		out.Note(err.Error())
 	}
 	return f.end(ctx)
 }
