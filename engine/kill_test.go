@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -65,8 +67,15 @@ func TestKill(t *testing.T) {
 
 // finishKilled takes up what the killed engine left.
 func finishKilled(t *testing.T, home string, n int) {
-	s, err := store.Open(filepath.Join(home, "data"), store.Options{})
-	require.NoError(t, err)
+	// A child that was being forked when its parent was killed holds the
+	// store's lock until it becomes another program.
+	var s *store.Store
+	require.Eventually(t, func() (opened bool) {
+		var err error
+		s, err = store.Open(filepath.Join(home, "data"), store.Options{})
+		require.True(t, err == nil || errors.Is(err, store.ErrInUse), "%v", err)
+		return err == nil
+	}, time.Minute, time.Millisecond)
 	e, err := engine.Start(s, killOptions())
 	require.NoError(t, err)
 	require.NoError(t, e.ResumeAll(t.Context()))
