@@ -54,6 +54,7 @@ func (e *Engine) childRun(tx *store.Tx, parent *jobrun.Run, c jobrun.StartRun) (
 	r.Trigger = jobrun.Trigger{Type: jobrun.RunJobTask}
 	r.Parent = &jobrun.Parent{RunID: parent.ID, TaskRunID: c.RunID}
 	r.Depth = parent.Depth + 1
+	r.Namespace = parent.Namespace
 	r.Creator, r.RunAs, r.Code, r.Siblings = parent.Creator, parent.RunAs, parent.Code, parent.Siblings
 	r.Queue = def.Queue
 	if job != nil {
@@ -101,16 +102,14 @@ func (e *Engine) findJob(tx *store.Tx, parent *jobrun.Run, rj jobspec.RunJob) (s
 	}
 	if rj.JobID != 0 {
 		j, err := tx.Job(rj.JobID)
-		if errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) || err == nil && j.Namespace != parent.Namespace {
 			return "", nil, fmt.Errorf("job %d is neither in this file nor among the local jobs", rj.JobID)
 		}
 		return j.Spec, &j, err
 	}
 	var found []store.Job
-	err = tx.JobsBefore(0, func(j store.Job) bool {
-		if j.Name == name {
-			found = append(found, j)
-		}
+	err = tx.JobsBefore(store.JobFilter{Namespace: parent.Namespace, Name: name}, 0, func(j store.Job) bool {
+		found = append(found, j)
 		return true
 	})
 	switch {

@@ -15,15 +15,22 @@ import (
 
 // JobRequest makes a job.
 type JobRequest struct {
-	Settings json.RawMessage
-	Creator  string
-	RunAs    string
-	Code     tasks.Code
+	Settings  json.RawMessage
+	Creator   string
+	Code      tasks.Code
+	Namespace string // the workspace that the job belongs to
+}
+
+// JobChange changes a job's settings.
+type JobChange struct {
+	Settings json.RawMessage // all of them for ResetJob, some for UpdateJob
+	Remove   []string        // for UpdateJob: fields_to_remove
+	By       string          // who changes it
 }
 
 // CreateJob keeps a job's settings as they are and returns the job's id.
 func (e *Engine) CreateJob(ctx context.Context, q JobRequest) (id int64, err error) {
-	def, err := parseSettings(q.Settings)
+	def, err := parseJob(q.Settings)
 	if err != nil {
 		return 0, err
 	}
@@ -37,9 +44,10 @@ func (e *Engine) CreateJob(ctx context.Context, q JobRequest) (id int64, err err
 			return err
 		}
 		id = e.newID()
-		j := store.Job{ID: id, Name: def.Name, Spec: spec, Creator: q.Creator, RunAs: q.RunAs, Created: e.now().UTC(), Code: code}
-		fill(&j.Name, "Untitled")
-		return tx.SaveJob(j)
+		return tx.SaveJob(store.Job{
+			ID: id, Namespace: q.Namespace, Name: jobName(def), Spec: spec, Creator: q.Creator, RunAs: runAs(def),
+			Created: e.now().UTC(), Code: code,
+		})
 	})
 	return id, err
 }
@@ -60,58 +68,104 @@ func (e *Engine) Job(_ context.Context, id int64) (j store.Job, settings json.Ra
 	return j, settings, err
 }
 
-// ResetJob replaces a job's settings. Active runs keep what they began with,
-// but for the job's timeout.
+// JobFilter chooses jobs for Jobs.
+type JobFilter = store.JobFilter
+
+// Jobs yields the jobs with ids below before (0: all) and their settings,
+// newest first, until fn returns false.
+func (e *Engine) Jobs(_ context.Context, f JobFilter, before int64, fn func(j store.Job, settings json.RawMessage) bool) error {
+	return e.store.View(func(tx *store.Tx) error {
+		var err error
+		serr := tx.JobsBefore(f, before, func(j store.Job) bool {
+			var settings json.RawMessage
+			settings, err = tx.SpecSource(j.Spec)
+			return err == nil && fn(j, settings)
+		})
+		return errors.Join(serr, err)
+	})
+}
+
+// ResetJob replaces a job's settings; only run_as stays if the new ones do not
+// name it. Active runs keep what they began with, but for the job's timeout.
 //
-// Source: the SDK's documentation of UpdateJob for timeout_seconds.
-func (e *Engine) ResetJob(ctx context.Context, id int64, settings json.RawMessage) error {
-	def, err := parseSettings(settings)
-	if err != nil {
-		return err
-	}
+// Source: the SDK's documentation of UpdateJob for timeout_seconds; that
+// run_as stays is what the Databricks CLI's own test server knows of the cloud.
+func (e *Engine) ResetJob(ctx context.Context, id int64, q JobChange) error {
+	return e.changeJob(ctx, id, func(old json.RawMessage) (json.RawMessage, error) {
+		var was, is struct {
+			RunAs json.RawMessage `json:"run_as"`
+		}
+		if json.Unmarshal(old, &was) != nil || was.RunAs == nil || json.Unmarshal(q.Settings, &is) != nil || is.RunAs != nil {
+			return q.Settings, nil
+		}
+		return jobspec.Merge(q.Settings, json.RawMessage(`{"run_as":`+string(was.RunAs)+`}`), nil)
+	})
+}
+
+// UpdateJob changes some of a job's settings, as jobspec.Merge says.
+func (e *Engine) UpdateJob(ctx context.Context, id int64, q JobChange) error {
+	return e.changeJob(ctx, id, func(old json.RawMessage) (json.RawMessage, error) {
+		settings, err := jobspec.Merge(old, q.Settings, q.Remove)
+		if err != nil {
+			return nil, &Error{Code: InvalidParameter, Message: err.Error(), Err: err}
+		}
+		return settings, nil
+	})
+}
+
+// changeJob gives a job the settings that fn makes of its old ones.
+func (e *Engine) changeJob(ctx context.Context, id int64, fn func(old json.RawMessage) (json.RawMessage, error)) error {
 	return e.call(ctx, func(tx *store.Tx) error {
 		j, old, err := jobAndSpec(tx, id)
+		if err != nil {
+			return err
+		}
+		settings, err := fn(old.Source)
+		if err != nil {
+			return err
+		}
+		def, err := parseJob(settings)
 		if err != nil {
 			return err
 		}
 		if j.Spec, err = tx.PutSpec(settings); err != nil {
 			return err
 		}
-		j.Name = def.Name
-		fill(&j.Name, "Untitled")
+		j.Name, j.RunAs = jobName(def), runAs(def)
 		if err := tx.SaveJob(j); err != nil {
 			return err
 		}
-		if old.Timeout == def.Timeout {
-			return nil
-		}
-		for _, r := range e.live {
-			if r.JobID != id {
-				continue
-			}
-			if err := e.apply(r, jobrun.TimeoutChanged{At: e.now(), Timeout: def.Timeout}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return e.changeTimeout(id, old, def)
 	})
+}
+
+// changeTimeout tells a job's active runs of its new timeout.
+func (e *Engine) changeTimeout(id int64, old, def *jobspec.Job) error {
+	if old.Timeout == def.Timeout {
+		return nil
+	}
+	for _, r := range e.live {
+		if r.JobID != id {
+			continue
+		}
+		if err := e.apply(r, jobrun.TimeoutChanged{At: e.now(), Timeout: def.Timeout}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // DeleteJob removes a job and cancels its active runs. Its ended runs stay readable.
 func (e *Engine) DeleteJob(ctx context.Context, id int64) error {
 	return e.call(ctx, func(tx *store.Tx) error {
-		if _, _, err := jobAndSpec(tx, id); err != nil {
+		j, _, err := jobAndSpec(tx, id)
+		if err != nil {
 			return err
 		}
-		for _, r := range e.live {
-			if r.JobID != id {
-				continue
-			}
-			if err := e.apply(r, jobrun.CancelRequested{At: e.now()}); err != nil {
-				return err
-			}
+		if err := e.cancelAll(tx, CancelFilter{JobID: id}); err != nil {
+			return err
 		}
-		return tx.DeleteJob(id)
+		return tx.DeleteJob(j)
 	})
 }
 
@@ -127,15 +181,42 @@ func jobAndSpec(tx *store.Tx, id int64) (store.Job, *jobspec.Job, error) {
 	return j, def, err
 }
 
+func jobName(def *jobspec.Job) string {
+	if def.Name == "" {
+		return "Untitled"
+	}
+	return def.Name
+}
+
+// runAs is whom the settings name to run as; "" if nobody.
+func runAs(def *jobspec.Job) string {
+	var s struct {
+		RunAs struct {
+			User      string `json:"user_name"`
+			Principal string `json:"service_principal_name"`
+		} `json:"run_as"`
+	}
+	if json.Unmarshal(def.Source, &s) != nil {
+		return ""
+	}
+	return s.RunAs.User + s.RunAs.Principal
+}
+
+// parseJob reads the settings of a job to keep. It may be a draft: what it
+// lacks to run is asked for when it shall run.
+func parseJob(raw json.RawMessage) (*jobspec.Job, error) {
+	return parseSettings(raw, jobspec.CheckOptions{Draft: true})
+}
+
 // parseSettings reads settings that somebody sends, and refuses those that
-// could not run: a job that is kept obeys every rule.
-func parseSettings(raw json.RawMessage) (*jobspec.Job, error) {
+// break a rule.
+func parseSettings(raw json.RawMessage, opt jobspec.CheckOptions) (*jobspec.Job, error) {
 	doc, err := jobspec.Read("", raw)
 	if err != nil {
 		return nil, &Error{Code: InvalidParameter, Message: err.Error(), Err: err}
 	}
 	var bad []string
-	for _, p := range doc.Check(jobspec.CheckOptions{}) {
+	for _, p := range doc.Check(opt) {
 		if p.Severity == jobspec.Error {
 			bad = append(bad, p.Path+": "+p.Message)
 		}
@@ -144,4 +225,17 @@ func parseSettings(raw json.RawMessage) (*jobspec.Job, error) {
 		return nil, refuse(InvalidParameter, "%s", strings.Join(bad, "\n"))
 	}
 	return jobspec.Parse(raw)
+}
+
+// runnable refuses a draft.
+func runnable(def *jobspec.Job) error {
+	if len(def.Tasks) == 0 {
+		return refuse(InvalidParameter, "The job has no tasks to run; give it one with jobs/update.")
+	}
+	for _, t := range def.Tasks {
+		if t.Type == "" {
+			return refuse(InvalidParameter, "Task %q does not say what to do: it has no notebook_task, spark_python_task or the like.", t.Key)
+		}
+	}
+	return nil
 }

@@ -24,6 +24,7 @@ type RunRequest struct {
 	Token      string   // idempotency token, at most 64 characters
 	Trigger    jobrun.Trigger
 	Creator    string
+	Namespace  string // the workspace that the token is of
 }
 
 // SubmitRequest asks for a one-time run.
@@ -41,6 +42,7 @@ type SubmitRequest struct {
 	Creator    string
 	RunAs      string
 	Parent     *jobrun.Parent
+	Namespace  string // the workspace that the run belongs to
 }
 
 // RunNow starts a run of a job and returns its id and its number among the
@@ -56,7 +58,8 @@ func (e *Engine) RunNow(ctx context.Context, q RunRequest) (id, number int64, er
 
 // runNow is RunNow within the loop's transaction.
 func (e *Engine) runNow(tx *store.Tx, q RunRequest) (id, number int64, err error) {
-	if r, err := tokenRun(tx, q.Token); r != nil || err != nil {
+	token := tokenKey(q.Namespace, q.Token)
+	if r, err := tokenRun(tx, q.Namespace, q.Token); r != nil || err != nil {
 		if err != nil {
 			return 0, 0, err
 		}
@@ -64,6 +67,9 @@ func (e *Engine) runNow(tx *store.Tx, q RunRequest) (id, number int64, err error
 	}
 	job, def, err := jobAndSpec(tx, q.JobID)
 	if err != nil {
+		return 0, 0, err
+	}
+	if err := runnable(def); err != nil {
 		return 0, 0, err
 	}
 	if err := checkParameters(def, q.Parameters, q.Overrides); err != nil {
@@ -77,7 +83,7 @@ func (e *Engine) runNow(tx *store.Tx, q RunRequest) (id, number int64, err error
 	r := jobrun.New(e.newID(), def, e.newID)
 	r.JobID, r.NumberInJob, r.Name, r.Type, r.Spec = job.ID, job.Runs, def.Name, jobrun.JobRun, job.Spec
 	r.Overridden, r.Overrides, r.Only, r.Trigger, r.Creator = q.Parameters, q.Overrides, only, q.Trigger, q.Creator
-	r.RunAs, r.Code, r.Token = job.RunAs, job.Code, q.Token
+	r.RunAs, r.Code, r.Token, r.Namespace = job.RunAs, job.Code, token, job.Namespace
 	if r.RunAs == "" {
 		r.RunAs = job.Creator
 	}
@@ -99,7 +105,7 @@ func (e *Engine) runNow(tx *store.Tx, q RunRequest) (id, number int64, err error
 
 // Submit starts a one-time run and returns its id.
 func (e *Engine) Submit(ctx context.Context, q SubmitRequest) (id int64, err error) {
-	def, err := parseSettings(q.Source)
+	def, err := parseSettings(q.Source, jobspec.CheckOptions{})
 	if err != nil {
 		return 0, err
 	}
@@ -114,8 +120,9 @@ func (e *Engine) Submit(ctx context.Context, q SubmitRequest) (id int64, err err
 	if err != nil {
 		return 0, fmt.Errorf("submit: %w", err)
 	}
+	token := tokenKey(q.Namespace, q.Token)
 	err = e.call(ctx, func(tx *store.Tx) error {
-		old, err := tokenRun(tx, q.Token)
+		old, err := tokenRun(tx, q.Namespace, q.Token)
 		if err != nil {
 			return err
 		}
@@ -132,8 +139,8 @@ func (e *Engine) Submit(ctx context.Context, q SubmitRequest) (id int64, err err
 			return err
 		}
 		r.Name, r.Type, r.Trigger = q.Name, q.Type, q.Trigger
-		r.Overridden, r.Only, r.Code, r.Token, r.Queue = q.Parameters, only, code, q.Token, q.Queue
-		r.Creator, r.RunAs, r.Parent = q.Creator, q.RunAs, q.Parent
+		r.Overridden, r.Only, r.Code, r.Token, r.Queue = q.Parameters, only, code, token, q.Queue
+		r.Creator, r.RunAs, r.Parent, r.Namespace = q.Creator, q.RunAs, q.Parent, q.Namespace
 		fill(&r.Name, def.Name, "Untitled")
 		fill(&r.RunAs, q.Creator)
 		fill(&r.Type, jobrun.SubmitRun)
@@ -189,14 +196,14 @@ func (e *Engine) request(r *jobrun.Run) error {
 // tokenRun finds the run that an idempotency token has made, nil if none.
 //
 // Source: the SDK's documentation of idempotency_token.
-func tokenRun(tx *store.Tx, token string) (*jobrun.Run, error) {
+func tokenRun(tx *store.Tx, namespace, token string) (*jobrun.Run, error) {
 	if token == "" {
 		return nil, nil
 	}
 	if len(token) > 64 {
 		return nil, refuse(InvalidParameter, "idempotency_token has %d characters; at most 64 are allowed.", len(token))
 	}
-	id := tx.TokenRun(token)
+	id := tx.TokenRun(tokenKey(namespace, token))
 	if id == 0 {
 		return nil, nil
 	}
@@ -205,6 +212,14 @@ func tokenRun(tx *store.Tx, token string) (*jobrun.Run, error) {
 		return nil, refuse(InvalidParameter, "The run that idempotency_token %q made has been deleted.", token)
 	}
 	return r, err
+}
+
+// tokenKey tells the tokens of workspaces apart.
+func tokenKey(namespace, token string) string {
+	if namespace == "" || token == "" {
+		return token
+	}
+	return namespace + "\x00" + token
 }
 
 func (e *Engine) remember(tx *store.Tx, r *jobrun.Run) error {
@@ -254,83 +269,4 @@ func checkParameters(def *jobspec.Job, params map[string]string, ov *jobrun.Over
 		return &Error{Code: InvalidParameter, Message: err.Error(), Err: err}
 	}
 	return nil
-}
-
-// CancelRun asks a run to stop. It returns at once; an ended run stays as it
-// is. id may be that of a task's attempt, which stops that task alone.
-func (e *Engine) CancelRun(ctx context.Context, id int64) error {
-	return e.call(ctx, func(tx *store.Tx) error {
-		task := ""
-		run, ti, _, _, err := tx.Attempt(id)
-		if err == nil {
-			id = run
-		}
-		r, rerr := e.open(tx, id)
-		if rerr != nil {
-			return rerr
-		}
-		if r.Status.Ended() {
-			return nil
-		}
-		if err == nil {
-			task = r.Job.Tasks[ti].Key
-		}
-		return e.apply(r, jobrun.CancelRequested{At: e.now(), Task: task})
-	})
-}
-
-// open is a run that may be changed: live, or read and made live if it has
-// not ended.
-func (e *Engine) open(tx *store.Tx, id int64) (*jobrun.Run, error) {
-	if r := e.live[id]; r != nil {
-		return r, nil
-	}
-	r, err := tx.RunHeader(id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, noRun(id)
-	}
-	if err != nil || r.Status.Ended() {
-		return r, err
-	}
-	if err := e.resume(tx, id); err != nil {
-		return nil, err
-	}
-	return e.live[id], nil
-}
-
-// Resume takes up runs that an engine which is gone had under way. A run that
-// is live or has ended stays as it is.
-func (e *Engine) Resume(ctx context.Context, ids ...int64) error {
-	return e.call(ctx, func(tx *store.Tx) error {
-		for _, id := range ids {
-			if _, err := e.open(tx, id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// ResumeAll takes up every run that has not ended.
-func (e *Engine) ResumeAll(ctx context.Context) error {
-	var ids []int64
-	if err := e.store.View(func(tx *store.Tx) error { ids = tx.Active(); return nil }); err != nil {
-		return err
-	}
-	return e.Resume(ctx, ids...)
-}
-
-// resume makes a stored run live again.
-func (e *Engine) resume(tx *store.Tx, id int64) error {
-	if e.live[id] != nil {
-		return nil
-	}
-	r, err := tx.Run(id, e.newID)
-	if err != nil {
-		return err
-	}
-	r.WorkspaceURL, r.WorkspaceID = e.opt.WorkspaceURL, e.opt.WorkspaceID
-	e.enter(r)
-	e.wakes.set(r.ID, r.NextWake())
-	return e.apply(r, jobrun.Resumed{At: e.now()})
 }

@@ -16,6 +16,9 @@ type CheckOptions struct {
 	// Remote are the keys of tasks that do not run here: they run on a
 	// workspace, or not at all.
 	Remote []string
+	// Draft says that the job is kept and need not be able to run yet: it may
+	// have no tasks, and a task may not say yet what to do. See Runnable.
+	Draft bool
 }
 
 // Check reports everything that is wrong with the file's jobs, in the order

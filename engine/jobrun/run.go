@@ -12,6 +12,7 @@ type Run struct {
 	ID          int64
 	JobID       int64 // of a one-time run: an id of its own, as the Jobs API gives it
 	NumberInJob int64
+	Namespace   string `json:",omitempty"` // the workspace that the run belongs to; opaque here
 	Name        string // run_name: the job's name, or the submit's
 	Type        Type
 	Trigger     Trigger

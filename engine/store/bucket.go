@@ -15,6 +15,7 @@ const (
 	bucketMeta     = "meta"
 	bucketSpecs    = "specs"    // hash → job settings, as received
 	bucketJobs     = "jobs"     // job → Job
+	bucketNames    = "jobnames" // hash of namespace and name, job → nothing
 	bucketRuns     = "runs"     // run → jobrun.Run, without tasks
 	bucketTasks    = "tasks"    // run, task index, 1+item → jobrun.TaskRun
 	bucketAttempts = "attempts" // attempt → run, task index, 1+item, attempt number
@@ -27,7 +28,7 @@ const (
 )
 
 var buckets = []string{
-	bucketMeta, bucketSpecs, bucketJobs, bucketRuns, bucketTasks, bucketAttempts, bucketOutputs, bucketFacts,
+	bucketMeta, bucketSpecs, bucketJobs, bucketNames, bucketRuns, bucketTasks, bucketAttempts, bucketOutputs, bucketFacts,
 	bucketJournal, bucketByJob, bucketActive, bucketTokens,
 }
 

@@ -87,6 +87,9 @@ func (s *Store) prepare() error {
 			return nil
 		}
 		ready = true
+		for _, name := range buckets { // a store of before this one's last bucket
+			ready = ready && tx.bolt.Bucket([]byte(name)) != nil
+		}
 		if n := tx.number("schema"); n != schema {
 			return fmt.Errorf("%s was written by another version of flowctl: layout %d, this one reads %d", s.db.Path(), n, schema)
 		}
@@ -100,6 +103,9 @@ func (s *Store) prepare() error {
 			if _, err := tx.bolt.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return fmt.Errorf("make bucket %s: %w", name, err)
 			}
+		}
+		if tx.number("schema") == schema {
+			return nil
 		}
 		if err := tx.setNumber("next id", firstID); err != nil {
 			return err
