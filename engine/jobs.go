@@ -53,7 +53,7 @@ func (e *Engine) CreateJob(ctx context.Context, q JobRequest) (id int64, err err
 }
 
 // Job reads a job and its settings as they were received.
-func (e *Engine) Job(_ context.Context, id int64) (j store.Job, settings json.RawMessage, err error) {
+func (e *Engine) Job(_ context.Context, id int64) (j JobRecord, settings json.RawMessage, err error) {
 	err = e.store.View(func(tx *store.Tx) error {
 		var err error
 		if j, err = tx.Job(id); err != nil {
@@ -68,12 +68,15 @@ func (e *Engine) Job(_ context.Context, id int64) (j store.Job, settings json.Ra
 	return j, settings, err
 }
 
+// JobRecord is what is kept of a job beside its settings.
+type JobRecord = store.Job
+
 // JobFilter chooses jobs for Jobs.
 type JobFilter = store.JobFilter
 
 // Jobs yields the jobs with ids below before (0: all) and their settings,
 // newest first, until fn returns false.
-func (e *Engine) Jobs(_ context.Context, f JobFilter, before int64, fn func(j store.Job, settings json.RawMessage) bool) error {
+func (e *Engine) Jobs(_ context.Context, f JobFilter, before int64, fn func(j JobRecord, settings json.RawMessage) bool) error {
 	return e.store.View(func(tx *store.Tx) error {
 		var err error
 		serr := tx.JobsBefore(f, before, func(j store.Job) bool {

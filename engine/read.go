@@ -27,6 +27,25 @@ func (e *Engine) Run(_ context.Context, id int64) (*jobrun.Run, error) {
 	return r, err
 }
 
+// RunHeader reads a run without its tasks and without its job's definition. id
+// may be that of an attempt of the run.
+func (e *Engine) RunHeader(_ context.Context, id int64) (*jobrun.Run, error) {
+	var r *jobrun.Run
+	err := e.store.View(func(tx *store.Tx) error {
+		run := id
+		if of, _, _, _, err := tx.Attempt(id); err == nil {
+			run = of
+		}
+		var err error
+		r, err = tx.RunHeader(run)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, noRun(id)
+	}
+	return r, err
+}
+
 // AttemptRef is an attempt in its place.
 type AttemptRef struct {
 	Run     *jobrun.Run

@@ -69,6 +69,9 @@ type Code struct {
 	// longest prefix wins; without a match a path is looked up in the local
 	// workspace tree.
 	Roots map[string]string `json:"roots,omitempty"`
+	// Tree is the folder of the workspace that the job belongs to, with its
+	// trees workspace, dbfs and volumes; empty: fs in the data directory.
+	Tree string `json:"tree,omitempty"`
 	// Env holds extra environment variables for task processes.
 	Env []string `json:"env,omitempty"`
 }

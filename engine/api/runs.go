@@ -8,6 +8,7 @@ import (
 
 	"flowctl/engine"
 	"flowctl/engine/jobrun"
+	"flowctl/engine/workspace"
 	"flowctl/jobspec"
 )
 
@@ -45,8 +46,12 @@ func trimQuotes(b []byte) string {
 const pageSize = 100
 
 // runsGet answers a job run, or one attempt of a task as if it were a run.
-func (s *Server) runsGet(ctx context.Context, q runsGetRequest) (wireRun, error) {
-	v := runView{history: q.IncludeHistory, resolved: q.IncludeResolvedValues, base: s.Base}
+func (s *Server) runsGet(ctx context.Context, q runsGetRequest, whole bool) (wireRun, error) {
+	if _, err := s.onRun(ctx, q.RunID, workspace.CanView); err != nil {
+		return wireRun{}, err
+	}
+	v := s.view()
+	v.history, v.resolved = q.IncludeHistory, q.IncludeResolvedValues
 	r, err := s.Engine.Run(ctx, q.RunID)
 	if err != nil {
 		if a, aerr := s.Engine.Attempt(ctx, q.RunID); aerr == nil {
@@ -57,6 +62,9 @@ func (s *Server) runsGet(ctx context.Context, q runsGetRequest) (wireRun, error)
 	w := runOf(r, v)
 	if !v.history {
 		w.RepairHistory = nil
+	}
+	if whole {
+		return w, nil
 	}
 	w.Tasks, w.NextPageToken = page(w.Tasks, int(q.PageToken))
 	w.HasMore = w.NextPageToken != ""
@@ -142,15 +150,25 @@ func (s *Server) runsList(ctx context.Context, q runsListRequest) (runsListAnswe
 	if limit == 0 {
 		limit = runsLimit
 	}
+	v, err := s.visit(ctx)
+	if err != nil {
+		return ans, err
+	}
+	see, err := s.viewer(v)
+	if err != nil {
+		return ans, err
+	}
 	skip := q.Offset
 	var runs []*jobrun.Run
 	f := engine.RunFilter{JobID: q.JobID, Active: q.ActiveOnly}
-	err := s.Engine.Runs(ctx, f, int64(q.PageToken), func(r *jobrun.Run) bool {
+	err = s.Engine.Runs(ctx, f, int64(q.PageToken), func(r *jobrun.Run) bool {
 		start := ms(r.Created)
 		switch {
 		case q.StartFrom > 0 && start < q.StartFrom:
 			return false // all that follow are older
 		case q.CompletedOnly && !r.Status.Ended(), q.RunType != "" && q.RunType != string(r.Type), q.StartTo > 0 && start > q.StartTo:
+			return true
+		case r.Namespace != v.Namespace || !see.job(r.JobID, func() string { return s.ownerOf(ctx, r) }):
 			return true
 		case skip > 0:
 			skip--
@@ -166,13 +184,13 @@ func (s *Server) runsList(ctx context.Context, q runsListRequest) (runsListAnswe
 		return ans, err
 	}
 	for _, r := range runs {
-		w := runHeader(r, runView{base: s.Base})
+		w := runHeader(r, s.view())
 		if q.ExpandTasks {
 			full, err := s.Engine.Run(ctx, r.ID)
 			if err != nil {
 				return ans, err
 			}
-			w = runOf(full, runView{base: s.Base})
+			w = runOf(full, s.view())
 			w.Tasks, _ = page(w.Tasks, 0)
 		}
 		w.RepairHistory = nil
@@ -186,10 +204,40 @@ type runRequest struct {
 }
 
 func (s *Server) runsCancel(ctx context.Context, q runRequest) (empty, error) {
+	if _, err := s.onRun(ctx, q.RunID, workspace.CanManageRun); err != nil {
+		return empty{}, err
+	}
 	return empty{}, s.Engine.CancelRun(ctx, q.RunID)
 }
 
+type cancelAllRequest struct {
+	JobID  int64 `json:"job_id"`
+	Queued bool  `json:"all_queued_runs"`
+}
+
+// runsCancelAll cancels the runs of a job, or the queued runs of all jobs, for
+// which it takes an admin.
+func (s *Server) runsCancelAll(ctx context.Context, q cancelAllRequest) (empty, error) {
+	v, err := s.visit(ctx)
+	switch {
+	case err != nil:
+	case q.JobID != 0:
+		_, _, _, err = s.onJob(ctx, q.JobID, workspace.CanManageRun)
+	case !q.Queued:
+		err = invalid("Give job_id, or all_queued_runs for the queued runs of all jobs.")
+	default:
+		err = v.People.RequireAdmin(v.who, "cancel the queued runs of all jobs")
+	}
+	if err != nil {
+		return empty{}, err
+	}
+	return empty{}, s.Engine.CancelAll(ctx, engine.CancelFilter{JobID: q.JobID, Queued: q.Queued, Namespace: v.Namespace})
+}
+
 func (s *Server) runsDelete(ctx context.Context, q runRequest) (empty, error) {
+	if _, err := s.onRun(ctx, q.RunID, workspace.CanManage); err != nil {
+		return empty{}, err
+	}
 	return empty{}, s.Engine.DeleteRun(ctx, q.RunID)
 }
 
@@ -208,11 +256,12 @@ type repairAnswer struct {
 }
 
 func (s *Server) runsRepair(ctx context.Context, q repairRequest) (repairAnswer, error) {
+	if _, err := s.onRun(ctx, q.RunID, workspace.CanManageRun); err != nil {
+		return repairAnswer{}, err
+	}
 	req := engine.RepairRequest{
 		RunID: q.RunID, Tasks: q.Tasks, AllFailed: q.AllFailed, Dependents: q.Dependents, Latest: q.Latest, Parameters: q.JobParameters,
-	}
-	if raw, err := json.Marshal(q.Overrides); err == nil && string(raw) != "{}" {
-		req.Overrides = &q.Overrides
+		Overrides: given(&q.Overrides),
 	}
 	id, err := s.Engine.RepairRun(ctx, req)
 	return repairAnswer{id}, err
@@ -225,6 +274,9 @@ const logLimit = 5 << 20
 
 // runsGetOutput answers what a task's attempt left behind.
 func (s *Server) runsGetOutput(ctx context.Context, q runRequest) (map[string]any, error) {
+	if _, err := s.onRun(ctx, q.RunID, workspace.CanView); err != nil {
+		return nil, err
+	}
 	a, err := s.Engine.Attempt(ctx, q.RunID)
 	if err != nil {
 		r, rerr := s.Engine.Run(ctx, q.RunID)
@@ -242,7 +294,7 @@ func (s *Server) runsGetOutput(ctx context.Context, q runRequest) (map[string]an
 	if err != nil {
 		return nil, err
 	}
-	out["metadata"] = attemptRun(a, runView{base: s.Base}, 0)
+	out["metadata"] = attemptRun(a, s.view(), 0)
 	return out, nil
 }
 

@@ -27,36 +27,50 @@ type Server struct {
 	User string
 	Log  *slog.Logger
 
-	// Workspaces are what the workspace's part of the API is about; nil:
-	// there is none.
+	// Workspaces are what the rest of the API is about, and say who may do what.
 	Workspaces *workspace.Set
 	// Hosts are names that this server is known by, beside localhost and bare
 	// addresses. A request that names another was led here by a strange DNS.
 	Hosts []string
 }
 
-// Handler is the whole API. Who may call it is the caller's concern: Guard
-// lets in whoever has a token, Local whoever can reach it.
+// Handler is the API as the network sees it, for Guard to stand before.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	for _, v := range []string{"2.0", "2.1", "2.2"} {
-		p := "/api/" + v + "/jobs/"
-		mux.Handle("GET "+p+"runs/get", handle(s.runsGet))
-		mux.Handle("GET "+p+"runs/list", handle(s.runsList))
-		mux.Handle("GET "+p+"runs/get-output", handle(s.runsGetOutput))
-		mux.Handle("POST "+p+"runs/cancel", handle(s.runsCancel))
-		mux.Handle("POST "+p+"runs/delete", handle(s.runsDelete))
-		mux.Handle("POST "+p+"runs/repair", handle(s.runsRepair))
-	}
+	s.routes(mux)
+	return s.filePaths(mux)
+}
+
+// LocalHandler is the API with what only flowctl's own processes on this
+// machine may ask, for Local to stand before: it reaches files of the user.
+func (s *Server) LocalHandler() http.Handler {
+	mux := http.NewServeMux()
+	s.routes(mux)
 	mux.Handle("POST /flowctl/v1/submit", handle(s.submit))
 	mux.Handle("POST /flowctl/v1/resume", handle(s.resume))
 	mux.HandleFunc("GET /flowctl/v1/watch", s.watch)
 	mux.Handle("GET /flowctl/v1/seq", handle(s.seq))
 	mux.Handle("GET /flowctl/v1/log", handle(s.log))
-	mux.HandleFunc("/", notFound)
-	if s.Workspaces == nil {
-		return mux
+	return s.filePaths(mux)
+}
+
+func (s *Server) routes(mux *http.ServeMux) {
+	for _, version := range []string{"2.0", "2.1", "2.2"} {
+		for pattern, h := range s.jobRoutes(version) {
+			mux.Handle(pattern, h)
+		}
 	}
 	s.workspaceRoutes(mux)
-	return s.filePaths(mux)
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("/", notFound)
+}
+
+// healthz answers whether the engine works. It needs no token and tells no more.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+	select {
+	case <-s.Engine.Done():
+		writeError(w, &apiError{status: http.StatusServiceUnavailable, code: "TEMPORARILY_UNAVAILABLE", message: "The engine has stopped."})
+	default:
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	}
 }

@@ -108,6 +108,7 @@ type wireTask struct {
 	CleanupDuration   int64      `json:"cleanup_duration"`
 	RunDuration       int64      `json:"run_duration"`
 	AttemptNumber     int        `json:"attempt_number"`
+	RunPageURL        string     `json:"run_page_url,omitempty"`
 	ResolvedValues    any        `json:"resolved_values,omitempty"`
 	Output            any        `json:"output,omitempty"` // flowctl run -o json alone
 }
@@ -134,6 +135,25 @@ type runView struct {
 	history  bool // all attempts, not only the latest
 	resolved bool // the values that references resolved to
 	base     string
+	org      string // the workspace's id, in addresses
+}
+
+// view is how the server shows runs.
+func (s *Server) view() runView {
+	v := runView{base: s.Base}
+	if ws, err := s.Workspaces.Workspace(""); err == nil {
+		v.org = ws.ID // namespaces share it
+	}
+	return v
+}
+
+// page is the address of a run's page, in the form that the Databricks CLI
+// knows how to shorten.
+func (v runView) page(job, run int64) string {
+	if v.base == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/?o=%s#job/%d/run/%d", v.base, v.org, job, run)
 }
 
 // runOf is a run as runs/get answers it, without paging.
@@ -152,10 +172,7 @@ func runHeader(r *jobrun.Run, v runView) wireRun {
 		CreatorUserName: r.Creator, State: runState(r), Status: statusOf(r.Status),
 		StartTime: ms(r.Created), EndTime: ms(r.Ended),
 		Trigger: string(r.Trigger.Type), RunName: r.Name, RunType: string(r.Type), Format: "MULTI_TASK",
-		Overriding: r.Overrides,
-	}
-	if v.base != "" {
-		w.RunPageURL = fmt.Sprintf("%s/#job/%d/run/%d", v.base, r.JobID, r.ID)
+		Overriding: r.Overrides, RunPageURL: v.page(r.JobID, r.ID),
 	}
 	if !r.Ended.IsZero() {
 		w.RunDuration = r.Ended.Sub(r.Created).Milliseconds()
@@ -233,7 +250,7 @@ func tasksOf(r *jobrun.Run, t *jobrun.TaskRun, v runView) []wireTask {
 func taskOf(r *jobrun.Run, t *jobrun.TaskRun, a *jobrun.Attempt, v runView) wireTask {
 	w := wireTask{
 		fields: taskFields(r, t), TaskKey: t.Key, RunID: a.RunID, State: stateOf(a.Status, false), Status: statusOf(a.Status),
-		StartTime: ms(a.Created), EndTime: ms(a.Ended), AttemptNumber: a.Number,
+		StartTime: ms(a.Created), EndTime: ms(a.Ended), AttemptNumber: a.Number, RunPageURL: v.page(r.JobID, a.RunID),
 	}
 	if a.Stop != "" && a.Status.Ended() {
 		w.State.UserCancelledOrTimedout = true

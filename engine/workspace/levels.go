@@ -35,6 +35,9 @@ type LevelInfo struct {
 	Description string
 }
 
+// JobType is the kind of jobs.
+var JobType = objectTypes[0]
+
 // objectTypes are the kinds that exist here. The words are those of the
 // permissionLevels endpoint.
 var objectTypes = []ObjectType{

@@ -157,6 +157,15 @@ func (p *Permissions) change(who Identity, o Object, fn func([]Grant) []Grant) e
 	})
 }
 
+// Check refuses grants that an object cannot have. One without an owner is
+// taken to keep the one it has.
+func (p *Permissions) Check(o Object, grants []Grant) error {
+	if !slices.ContainsFunc(grants, func(g Grant) bool { return g.Level == IsOwner }) {
+		grants = append(slices.Clone(grants), Grant{User: o.Owner, Level: IsOwner})
+	}
+	return o.Type.check(grants)
+}
+
 // check refuses grants that the kind cannot have.
 func (o ObjectType) check(grants []Grant) error {
 	owners := 0
