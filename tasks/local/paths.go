@@ -1,10 +1,7 @@
 package local
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +13,7 @@ import (
 type place struct {
 	path string
 	root string // of the code that it belongs to; empty if unknown
+	hint string // what to say if nothing is there
 }
 
 // locate finds a path of the job: relative ones from the job file's folder, or
@@ -42,7 +40,7 @@ func (o *Options) locate(ctx context.Context, a tasks.Attempt, out tasks.Sink, f
 		if a.Code.Dir == "" {
 			return place{}, invalid("%s: %q is relative, but this job comes from no file; use a workspace path", field, path)
 		}
-		return place{filepath.Join(a.Code.Dir, filepath.FromSlash(path)), a.Code.Dir}, nil
+		return place{path: filepath.Join(a.Code.Dir, filepath.FromSlash(path)), root: a.Code.Dir}, nil
 	}
 	return o.absolute(a, path), nil
 }
@@ -54,7 +52,11 @@ func (o *Options) absolute(a tasks.Attempt, path string) place {
 	if rest, ok := strings.CutPrefix(path, "/Volumes/"); ok {
 		return place{path: filepath.Join(fs, "volumes", filepath.FromSlash(filepath.Clean("/"+rest)))}
 	}
-	if rest, ok := strings.CutPrefix(path, "/dbfs/"); ok || dbfs {
+	rest, fuse := strings.CutPrefix(path, "/dbfs/")
+	if dbfs {
+		rest = path
+	}
+	if dbfs || fuse {
 		return place{path: filepath.Join(fs, "dbfs", filepath.FromSlash(filepath.Clean("/"+rest)))}
 	}
 	path = filepath.Clean("/" + strings.TrimPrefix(path, "/Workspace/"))
@@ -67,10 +69,13 @@ func (o *Options) absolute(a tasks.Attempt, path string) place {
 	}
 	for prefix, dir := range a.Code.Roots {
 		if best != "" && filepath.Clean("/"+strings.TrimPrefix(prefix, "/Workspace/")) == best {
-			return place{filepath.Join(dir, filepath.FromSlash(strings.TrimPrefix(path, best))), dir}
+			return place{path: filepath.Join(dir, filepath.FromSlash(strings.TrimPrefix(path, best))), root: dir}
 		}
 	}
-	return place{path: filepath.Join(fs, "workspace", filepath.FromSlash(path))}
+	return place{
+		path: filepath.Join(fs, "workspace", filepath.FromSlash(path)),
+		hint: "; " + path + " is a workspace path: --workspace-root PREFIX=DIR says which folder it means here",
+	}
 }
 
 // inside joins a relative path to a root that it may not leave.
@@ -78,57 +83,32 @@ func inside(root, path, field string) (place, error) {
 	if !filepath.IsLocal(filepath.FromSlash(path)) {
 		return place{}, invalid("%s: %s leads out of the git checkout", field, path)
 	}
-	return place{filepath.Join(root, filepath.FromSlash(path)), root}, nil
+	return place{path: filepath.Join(root, filepath.FromSlash(path)), root: root}, nil
 }
 
-// regular refuses what is no file, and names what lies beside it.
-func regular(field, path string) error {
-	st, err := os.Stat(path)
-	switch {
-	case err == nil && st.Mode().IsRegular():
-		return nil
-	case err == nil:
-		return notFound("%s: %s is no file", field, path)
-	}
-	entries, derr := os.ReadDir(filepath.Dir(path))
-	if derr != nil {
-		return notFound("%s: no file %s: there is no folder %s", field, path, filepath.Dir(path))
+// beside says what an absent file may have been meant to be: the one of the
+// same folder that differs in capitals or lacks the extension, else all of
+// that extension.
+func beside(path, ext string) string {
+	dir, name := filepath.Split(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "; there is no folder " + filepath.Clean(dir)
 	}
 	var names []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".py") && len(names) < 8 {
+		if strings.EqualFold(e.Name(), name) || strings.EqualFold(e.Name(), name+ext) {
+			return "; did you mean " + filepath.Join(dir, e.Name()) + "?"
+		}
+		if strings.HasSuffix(e.Name(), ext) {
 			names = append(names, e.Name())
 		}
 	}
-	if len(names) > 0 {
-		return notFound("%s: no file %s; the folder has %s", field, path, strings.Join(names, ", "))
+	if len(names) == 0 {
+		return ""
 	}
-	return notFound("%s: no file %s", field, path)
-}
-
-// namedArgv turns named_parameters into --key=value, in the order written.
-func namedArgv(payload json.RawMessage) ([]string, error) {
-	var p struct {
-		Named json.RawMessage `json:"named_parameters"`
+	if len(names) > 8 {
+		names = append(names[:8], "…")
 	}
-	if err := json.Unmarshal(payload, &p); err != nil {
-		return nil, invalid("python_wheel_task: %v", err)
-	}
-	dec := json.NewDecoder(bytes.NewReader(p.Named))
-	if _, err := dec.Token(); err != nil {
-		return nil, invalid("python_wheel_task.named_parameters: %v", err)
-	}
-	var argv []string
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return nil, invalid("python_wheel_task.named_parameters: %v", err)
-		}
-		var value string
-		if err := dec.Decode(&value); err != nil {
-			return nil, invalid("python_wheel_task.named_parameters.%v: %v", key, err)
-		}
-		argv = append(argv, fmt.Sprintf("--%v=%s", key, value))
-	}
-	return argv, nil
+	return "; the folder has " + strings.Join(names, ", ")
 }

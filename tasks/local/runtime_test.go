@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -252,42 +251,4 @@ func TestWheel(t *testing.T) {
 	l.libs = `[{"whl":"gone-*.whl"}]`
 	_, err = l.runners[jobspec.PythonWheelTask].Run(t.Context(), l.attempt(jobspec.PythonWheelTask, `{"package_name":"a","entry_point":"b"}`), taskstest.NewRecorder(nil))
 	assert.ErrorContains(t, err, "libraries[0].whl: no file")
-}
-
-func TestGitSource(t *testing.T) {
-	l := newLab(t)
-	repo := t.TempDir()
-	git := func(args ...string) string {
-		cmd := exec.Command("git", append([]string{"-C", repo, "-c", "user.name=n", "-c", "user.email=e@x"}, args...)...)
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, string(out))
-		return strings.TrimSpace(string(out))
-	}
-	git("init", "--quiet", "--initial-branch=main")
-	require.NoError(t, os.WriteFile(filepath.Join(repo, "s.py"), []byte("print('first')"), 0o600))
-	git("add", ".")
-	git("commit", "--quiet", "-m", "one")
-	first := git("rev-parse", "HEAD")
-	l.job = &jobspec.Job{Git: &jobspec.GitSource{URL: repo, Branch: "main"}}
-	_, log, rec := l.script("s.py")
-	assert.Contains(t, log, "first\n")
-	assert.Contains(t, rec.Facts("git_snapshot")[0], first)
-
-	require.NoError(t, os.WriteFile(filepath.Join(repo, "s.py"), []byte("print('second')"), 0o600))
-	git("commit", "--quiet", "-am", "two")
-	_, log, rec = l.script("s.py")
-	assert.Contains(t, log, "first\n", "a run keeps the commit that it began with")
-	assert.Empty(t, rec.Facts("git_snapshot"))
-
-	l.job.Git.Branch = "gone"
-	require.NoError(t, os.Remove(filepath.Join(l.home, "runs", "1", "git_commit")))
-	_, err := l.runners[jobspec.SparkPythonTask].Run(t.Context(), l.attempt(jobspec.SparkPythonTask, `{"python_file":"s.py"}`), taskstest.NewRecorder(nil))
-	var invalid *tasks.Invalid
-	require.ErrorAs(t, err, &invalid)
-	assert.Equal(t, "REPOSITORY_CHECKOUT_FAILED", invalid.Code)
-	l.job.Git = &jobspec.GitSource{URL: repo, Commit: first}
-	_, log, _ = l.script("s.py")
-	assert.Contains(t, log, "first\n")
-	_, err = l.runners[jobspec.SparkPythonTask].Run(t.Context(), l.attempt(jobspec.SparkPythonTask, `{"python_file":"../x.py"}`), taskstest.NewRecorder(nil))
-	assert.ErrorContains(t, err, "leads out of the git checkout")
 }
