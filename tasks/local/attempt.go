@@ -26,12 +26,15 @@ func (o *Options) supervise(ctx context.Context, a tasks.Attempt, out tasks.Sink
 		if ctx.Err() == nil {
 			l, err = prepare()
 		}
+		if err == nil && ctx.Err() == nil {
+			err = o.deliverSecrets(ctx, a)
+		}
 		if err != nil || ctx.Err() != nil {
 			_ = c.lock.Close() // nothing was written to it
-			return unstarted(ctx, err)
+			return unstarted(ctx, errors.Join(err, withdrawSecrets(a)))
 		}
 		if f.p, err = spawn(a.Dir, c.lock, l); err != nil {
-			return tasks.Result{}, err
+			return tasks.Result{}, errors.Join(err, withdrawSecrets(a))
 		}
 	}
 	f.log = out.Log()
@@ -39,6 +42,9 @@ func (o *Options) supervise(ctx context.Context, a tasks.Attempt, out tasks.Sink
 		if err := f.watch(ctx, o.grace()); err != nil {
 			return tasks.Result{}, err
 		}
+	}
+	if err := withdrawSecrets(a); err != nil {
+		out.Note(err.Error())
 	}
 	return f.end(ctx)
 }
@@ -118,7 +124,7 @@ func attach(a tasks.Attempt, lock *os.File, taken bool) (claimed, error) {
 		return claimed{process: p, ended: true}, nil // we told it to end
 	}
 	p.sweep(killWait, true, nil) // what it started must not run beside its next try
-	return claimed{}, errors.New("the task's process vanished: it began, left no result and is gone, as after a reboot or a kill")
+	return claimed{}, errors.Join(errors.New("the task's process vanished: it began, left no result and is gone, as after a reboot or a kill"), withdrawSecrets(a))
 }
 
 // hasBegun tells whether an attempt's process has said anything yet.
@@ -148,7 +154,7 @@ func makeDir(dir string) (existed bool, err error) {
 // clearDir removes what a run that the store has forgotten (a restored backup)
 // left in the directory: nothing in it may be taken for this attempt's.
 func clearDir(dir string) error {
-	for _, name := range []string{"result.json", "events.jsonl", "output.log", "cells.jsonl", "resume.json", stoppedFile} {
+	for _, name := range []string{"result.json", "events.jsonl", "output.log", "cells.jsonl", "resume.json", secretsFile, stoppedFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}

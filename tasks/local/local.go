@@ -28,6 +28,13 @@ type Options struct {
 	Grace time.Duration
 	// Env are extra variables for every task's process.
 	Env []string
+	// Secrets gives the secrets that an attempt may read, by scope and key.
+	// They lie in its directory, for its user alone, while it runs. Nil: there
+	// are none but those in environment variables.
+	Secrets func(ctx context.Context, a tasks.Attempt) (map[string]map[string]string, error)
+	// Host and Token are where tasks find the Databricks API, and what they
+	// say there. Empty: what the engine's own environment says.
+	Host, Token string
 	// WorkspaceID is what tasks see as the workspace's id.
 	WorkspaceID string
 
@@ -90,7 +97,11 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 	if err := c.Write(a.Dir); err != nil {
 		return launch{}, err
 	}
-	env := append(os.Environ(), o.Env...)
+	env := os.Environ()
+	if o.Host != "" {
+		env = append(env, "DATABRICKS_HOST="+o.Host, "DATABRICKS_TOKEN="+o.Token)
+	}
+	env = append(env, o.Env...)
 	env = append(env, a.Code.Env...)
 	env = append(env, python.Env(runtime, a.Dir, a.ValuesDir, c.SysPath)...)
 	workdir := filepath.Dir(c.Path)

@@ -14,7 +14,7 @@
 //	              presence is a clean end, whatever becomes of the process
 //	cells.jsonl   notebook tasks: one finished cell a line, with the part of
 //	              output.log that it wrote
-//	secrets.json  scope → key → value, read once and removed
+//	secrets.json  scope → key → value, until the attempt has ended
 //	child-N/      an attempt directory of each dbutils.notebook.run
 //	overlay/      what %pip installed
 //	lock          held (flock) through an inherited descriptor as long as the

@@ -17,7 +17,7 @@ class SecretMetadata(tuple):
 
 
 def _all():
-    """What the engine delivered: read once, then removed from the disk."""
+    """What the engine delivered: read once; it is removed when the attempt ends."""
     global _loaded
     if _loaded is None:
         import json
