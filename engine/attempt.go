@@ -77,7 +77,7 @@ func (e *Engine) describe(r *jobrun.Run, c jobrun.StartAttempt) tasks.Attempt {
 		RunID: c.RunID, JobRunID: r.ID, JobID: r.JobID, JobName: r.Name,
 		Key: c.Key, Number: c.Number, Repair: c.Repair,
 		StartTime: r.Created.UnixMilli(), Trigger: string(r.Trigger.Type),
-		Task: c.Task, Parameters: c.Params, Job: r.Job, Code: code, User: r.RunAs,
+		Task: c.Task, Parameters: c.Params, Job: r.Job, Code: code, User: r.RunAs, Namespace: r.Namespace,
 		Dir:       e.store.AttemptDir(r.ID, c.TaskKey, c.Item, c.Number),
 		ValuesDir: e.store.ValuesDir(r.ID),
 		Home:      e.store.Home(),

@@ -79,6 +79,7 @@ func (e *Engine) commit() error {
 		return nil
 	}
 	e.tell("before commit")
+	began := time.Now()
 	var answers []error
 	err := e.store.Update(func(tx *store.Tx) error {
 		calls := e.batch.calls
@@ -101,6 +102,9 @@ func (e *Engine) commit() error {
 	}
 	if err != nil {
 		return err
+	}
+	if e.opt.Meter.Commit != nil {
+		e.opt.Meter.Commit(time.Since(began))
 	}
 	e.tell("after commit")
 	for _, f := range done.after {

@@ -34,6 +34,8 @@ type Options struct {
 	Now func() time.Time
 	// WorkspaceURL and WorkspaceID answer {{workspace.url}} and {{workspace.id}}.
 	WorkspaceURL, WorkspaceID string
+	// Meter measures the engine, for an operator.
+	Meter Meter
 	// Log takes what an operator should know; nil: slog.Default.
 	Log *slog.Logger
 }
@@ -152,7 +154,7 @@ func (e *Engine) send(m any) bool {
 // call has the loop carry out fn in its next commit and waits until that is
 // on disk. fn must refuse before it changes anything.
 func (e *Engine) call(ctx context.Context, fn func(tx *store.Tx) error) error {
-	c := &call{fn: fn, reply: make(chan error, 1)}
+	c := &call{fn: fn, reply: make(chan error, 1), asked: time.Now()}
 	select {
 	case e.inbox <- c:
 	case <-e.done:

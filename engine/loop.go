@@ -12,6 +12,7 @@ import (
 type call struct {
 	fn    func(tx *store.Tx) error
 	reply chan error
+	asked time.Time
 }
 
 // maxBatch bounds what one commit takes from the inbox, so that answers do
@@ -67,9 +68,14 @@ func (e *Engine) drain() {
 func (e *Engine) take(m any) {
 	switch m := m.(type) {
 	case *call:
+		if e.opt.Meter.Waited != nil && !m.asked.IsZero() {
+			e.opt.Meter.Waited(time.Since(m.asked))
+		}
 		e.batch.calls = append(e.batch.calls, m)
 	case report:
 		e.takeReport(m)
+	case chan<- Load:
+		m <- e.load()
 	}
 }
 

@@ -107,6 +107,11 @@ func (e *Engine) Runs(_ context.Context, f RunFilter, before int64, fn func(*job
 	return e.store.View(func(tx *store.Tx) error { return tx.RunsBefore(f, before, fn) })
 }
 
+// OldestRuns yields the headers of runs, oldest first, until fn returns false.
+func (e *Engine) OldestRuns(_ context.Context, fn func(*jobrun.Run) bool) error {
+	return e.store.View(func(tx *store.Tx) error { return tx.RunsOldest(fn) })
+}
+
 // LogTail reads at most limit bytes from the end of an attempt's output, and
 // tells whether there was more.
 func (e *Engine) LogTail(dir string, limit int64) (text []byte, cut bool, err error) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"path/filepath"
 
 	"flowctl/jobspec"
 )
@@ -48,6 +49,8 @@ type Attempt struct {
 	Job  *jobspec.Job // for job clusters, environments, git source
 	Code Code
 	User string // run_as
+	// Namespace is the workspace that the run belongs to; "" is the one for all.
+	Namespace string
 
 	Dir       string // the attempt's own directory, absolute
 	ValuesDir string // <task key>.json of each task that has set values; see tasks/python
@@ -58,6 +61,14 @@ type Attempt struct {
 	// Handle is what that attempt stored by SetHandle.
 	Resumed bool
 	Handle  string
+}
+
+// Tree is the folder with the workspace's trees: workspace, dbfs and volumes.
+func (a Attempt) Tree() string {
+	if a.Code.Tree != "" {
+		return a.Code.Tree
+	}
+	return filepath.Join(a.Home, "fs")
 }
 
 // Code says where a job's relative and workspace paths lead on this machine.

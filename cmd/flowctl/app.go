@@ -16,6 +16,8 @@ import (
 	"flowctl/engine/api"
 	"flowctl/engine/jobrun"
 	"flowctl/engine/store"
+	"flowctl/engine/workspace"
+	"flowctl/tasks"
 	"flowctl/tasks/local"
 )
 
@@ -23,42 +25,101 @@ import (
 // workspace.
 const workspaceID = "900000000000001"
 
-// app is a process that holds the data directory: store, engine, API, and the
-// socket by which other flowctl processes on this machine come in.
+// app is a process that holds the data directory: store, engine, workspaces,
+// API, and the socket by which other flowctl processes on this machine come in.
 type app struct {
-	store  *store.Store
-	engine *engine.Engine
-	server *api.Server
-	socket net.Listener
-	http   *http.Server
+	store      *store.Store
+	engine     *engine.Engine
+	workspaces *workspace.Set
+	server     *api.Server
+	local      http.Handler // the API for this machine's user
+	http       *http.Server // on the socket
+}
+
+// appOptions are how a process holds the data directory.
+type appOptions struct {
+	parallel int // attempts at once; 0: the number of cores
+	// base is where the API is on the network; empty: nowhere.
+	base              string
+	hosts             []string
+	namespacePerToken bool
+	log               *slog.Logger // nil: warnings to stderr
+	meter             engine.Meter
 }
 
 // openApp opens the data directory and starts an engine on it. The error is
 // store.ErrInUse if another process holds it.
-func (e *env) openApp(home string, parallel int) (*app, error) {
-	s, err := store.Open(home, store.Options{})
-	if err != nil {
-		return nil, err
+func (e *env) openApp(home string, opt appOptions) (a *app, err error) {
+	a = &app{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+			a = nil
+		}
+	}()
+	if a.store, err = store.Open(home, store.Options{}); err != nil {
+		return a, err
 	}
-	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	runners := local.Runners(&local.Options{Python: e.python, WorkspaceID: workspaceID})
-	eng, err := engine.Start(s, engine.Options{
-		Parallel: parallel, WorkspaceID: workspaceID, Log: log,
-		Runner: func(_ *jobrun.Run, c jobrun.StartAttempt) (engine.Placement, error) {
-			if r, ok := runners[c.Task.Type]; ok {
-				return engine.Placement{Runner: r}, nil
-			}
-			return engine.Placement{}, fmt.Errorf("a %s cannot run on this machine", c.Task.Type)
-		},
+	log := opt.log
+	if log == nil {
+		log = slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	a.workspaces, err = workspace.Open(a.store, workspace.Options{ID: workspaceID, PerToken: opt.namespacePerToken})
+	if err != nil {
+		return a, err
+	}
+	a.engine, err = engine.Start(a.store, engine.Options{
+		Parallel: opt.parallel, WorkspaceURL: opt.base, WorkspaceID: workspaceID, Log: log, Meter: opt.meter,
+		Runner: runnerTable(local.Runners(a.localOptions(e.python, opt.base))),
 	})
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return a, err
 	}
-	a := &app{store: s, engine: eng, server: &api.Server{Engine: eng, User: userName(), Log: log}}
+	a.server = &api.Server{Engine: a.engine, Workspaces: a.workspaces, Base: opt.base, Hosts: opt.hosts, User: userName(), Log: log}
+	a.local = a.server.Local(a.server.LocalHandler())
 	if err := a.serve(home); err != nil {
 		log.Warn("other flowctl processes cannot reach this one", "error", err)
 	}
 	return a, nil
+}
+
+// runnerTable is how the engine finds what runs an attempt.
+func runnerTable(runners tasks.Runners) func(*jobrun.Run, jobrun.StartAttempt) (engine.Placement, error) {
+	return func(_ *jobrun.Run, c jobrun.StartAttempt) (engine.Placement, error) {
+		if r, ok := runners[c.Task.Type]; ok {
+			return engine.Placement{Runner: r}, nil
+		}
+		return engine.Placement{}, fmt.Errorf("a %s cannot run on this machine", c.Task.Type)
+	}
+}
+
+// localOptions let the tasks on this machine use what their user may use of
+// the workspace: its secrets and, if it is on the network, its API.
+func (a *app) localOptions(python, base string) *local.Options {
+	return &local.Options{
+		Python: python, WorkspaceID: workspaceID,
+		Secrets: func(ctx context.Context, t tasks.Attempt) (map[string]map[string]string, error) {
+			w, err := a.workspaces.Workspace(t.Namespace)
+			if err != nil {
+				return nil, err
+			}
+			who, err := w.People.Identify(t.User)
+			if err != nil {
+				return nil, nil //nolint:nilerr // whom nobody knows has no secrets
+			}
+			return w.Secrets.Readable(who)
+		},
+		Access: func(_ context.Context, t tasks.Attempt) (host, token string, err error) {
+			if base == "" {
+				return "", "", nil
+			}
+			token, err = a.workspaces.TaskToken(t.Namespace, t.User)
+			if token == "" {
+				return "", "", err
+			}
+			return base, token, err
+		},
+	}
 }
 
 // socketPath is where the holder of a data directory listens. The name of a
@@ -92,19 +153,27 @@ func (a *app) serve(home string) error {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	a.socket = l
-	a.http = &http.Server{Handler: a.server.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	a.http = &http.Server{Handler: a.local, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = a.http.Serve(l) }() // ends with close
 	return nil
 }
 
 // close lets go of the data directory. Attempts that run go on.
 func (a *app) close() error {
-	err := a.engine.Close()
+	var errs []error
+	if a.engine != nil {
+		errs = append(errs, a.engine.Close())
+	}
 	if a.http != nil {
 		_ = a.http.Close() // followers notice, and take over
 	}
-	return errors.Join(err, a.store.Close())
+	if a.workspaces != nil {
+		errs = append(errs, a.workspaces.Close())
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func userName() string {
@@ -125,9 +194,9 @@ type door struct {
 // openDoor takes the data directory, or finds who has it.
 func (e *env) openDoor(ctx context.Context, home string, parallel int) (*door, error) {
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
-		a, err := e.openApp(home, parallel)
+		a, err := e.openApp(home, appOptions{parallel: parallel})
 		if err == nil {
-			return &door{client: &http.Client{Transport: api.InProcess(a.server.Handler())}, base: "http://flowctl", app: a}, nil
+			return &door{client: &http.Client{Transport: api.InProcess(a.local)}, base: "http://flowctl", app: a}, nil
 		}
 		if !errors.Is(err, store.ErrInUse) {
 			return nil, unable(err)

@@ -35,6 +35,16 @@ func (d *door) call(ctx context.Context, path string, body, answer any) error {
 		}
 		method = http.MethodPost
 	}
+	return d.ask(ctx, method, path, data, answer)
+}
+
+// delete removes what a path names.
+func (d *door) delete(ctx context.Context, path string) error {
+	return d.ask(ctx, http.MethodDelete, path, nil, nil)
+}
+
+// ask sends a request and reads the answer, if it is wanted.
+func (d *door) ask(ctx context.Context, method, path string, data []byte, answer any) error {
 	req, err := http.NewRequestWithContext(ctx, method, d.base+path, bytes.NewReader(data))
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", path, err)

@@ -200,6 +200,20 @@ func (tx *Tx) RunsBefore(f RunFilter, before int64, fn func(*jobrun.Run) bool) e
 	return err
 }
 
+// RunsOldest calls fn for the runs, oldest first, until fn returns false.
+func (tx *Tx) RunsOldest(fn func(*jobrun.Run) bool) error {
+	var err error
+	tx.own(bucketRuns).Scan(nil, func(_, v []byte) bool {
+		r := &jobrun.Run{}
+		if err = json.Unmarshal(v, r); err != nil {
+			err = fmt.Errorf("read run: %w", err)
+			return false
+		}
+		return fn(r)
+	})
+	return err
+}
+
 // Output is what an attempt left behind beside its status.
 type Output struct {
 	Error string          `json:",omitempty"`

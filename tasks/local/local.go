@@ -32,9 +32,10 @@ type Options struct {
 	// They lie in its directory, for its user alone, while it runs. Nil: there
 	// are none but those in environment variables.
 	Secrets func(ctx context.Context, a tasks.Attempt) (map[string]map[string]string, error)
-	// Host and Token are where tasks find the Databricks API, and what they
-	// say there. Empty: what the engine's own environment says.
-	Host, Token string
+	// Access tells where an attempt finds the Databricks API, and the token
+	// that it says there. Nil, or an empty host: what the engine's own
+	// environment says.
+	Access func(ctx context.Context, a tasks.Attempt) (host, token string, err error)
 	// WorkspaceID is what tasks see as the workspace's id.
 	WorkspaceID string
 
@@ -86,8 +87,8 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 	c.TaskKey, c.RunID, c.JobRunID, c.JobID, c.JobName = a.Key, a.RunID, a.JobRunID, a.JobID, a.JobName
 	c.Attempt, c.User, c.WorkspaceID, c.ValuesDir = a.Number, a.User, o.WorkspaceID, a.ValuesDir
 	c.FS = &python.FS{
-		DBFS: filepath.Join(a.Home, "fs", "dbfs"), Volumes: filepath.Join(a.Home, "fs", "volumes"),
-		Workspace: filepath.Join(a.Home, "fs", "workspace"), Map: a.Code.Roots,
+		DBFS: filepath.Join(a.Tree(), "dbfs"), Volumes: filepath.Join(a.Tree(), "volumes"),
+		Workspace: filepath.Join(a.Tree(), "workspace"), Map: a.Code.Roots,
 	}
 	for _, root := range []string{c.FS.DBFS, c.FS.Volumes, c.FS.Workspace} {
 		if err := os.MkdirAll(root, 0o700); err != nil {
@@ -98,8 +99,14 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 		return launch{}, err
 	}
 	env := os.Environ()
-	if o.Host != "" {
-		env = append(env, "DATABRICKS_HOST="+o.Host, "DATABRICKS_TOKEN="+o.Token)
+	if o.Access != nil {
+		host, token, err := o.Access(ctx, a)
+		if err != nil {
+			return launch{}, err
+		}
+		if host != "" {
+			env = append(env, "DATABRICKS_HOST="+host, "DATABRICKS_TOKEN="+token)
+		}
 	}
 	env = append(env, o.Env...)
 	env = append(env, a.Code.Env...)

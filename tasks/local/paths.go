@@ -47,7 +47,7 @@ func (o *Options) locate(ctx context.Context, a tasks.Attempt, out tasks.Sink, f
 
 // absolute maps a path that begins with / or dbfs:/.
 func (o *Options) absolute(a tasks.Attempt, path string) place {
-	fs := filepath.Join(a.Home, "fs")
+	fs := a.Tree()
 	path, dbfs := strings.CutPrefix(path, "dbfs:")
 	if rest, ok := strings.CutPrefix(path, "/Volumes/"); ok {
 		return place{path: filepath.Join(fs, "volumes", filepath.FromSlash(filepath.Clean("/"+rest)))}

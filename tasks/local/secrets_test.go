@@ -21,7 +21,9 @@ import (
 func TestDeliveredSecrets(t *testing.T) {
 	l := newLab(t)
 	l.runners = local.Runners(&local.Options{
-		Host: "http://127.0.0.1:1", Token: "dapi-x",
+		Access: func(context.Context, tasks.Attempt) (string, string, error) {
+			return "http://127.0.0.1:1", "dapi-x", nil
+		},
 		Secrets: func(_ context.Context, a tasks.Attempt) (map[string]map[string]string, error) {
 			if a.User != "me" {
 				return nil, errors.New("the secrets cannot be opened")
