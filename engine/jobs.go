@@ -26,6 +26,7 @@ type JobChange struct {
 	Settings json.RawMessage // all of them for ResetJob, some for UpdateJob
 	Remove   []string        // for UpdateJob: fields_to_remove
 	By       string          // who changes it
+	Code     *tasks.Code     // where its paths lead from now on; nil: as before
 }
 
 // CreateJob keeps a job's settings as they are and returns the job's id.
@@ -94,7 +95,7 @@ func (e *Engine) Jobs(_ context.Context, f JobFilter, before int64, fn func(j Jo
 // Source: the SDK's documentation of UpdateJob for timeout_seconds; that
 // run_as stays is what the Databricks CLI's own test server knows of the cloud.
 func (e *Engine) ResetJob(ctx context.Context, id int64, q JobChange) error {
-	return e.changeJob(ctx, id, func(old json.RawMessage) (json.RawMessage, error) {
+	return e.changeJob(ctx, id, q, func(old json.RawMessage) (json.RawMessage, error) {
 		var was, is struct {
 			RunAs json.RawMessage `json:"run_as"`
 		}
@@ -107,7 +108,7 @@ func (e *Engine) ResetJob(ctx context.Context, id int64, q JobChange) error {
 
 // UpdateJob changes some of a job's settings, as jobspec.Merge says.
 func (e *Engine) UpdateJob(ctx context.Context, id int64, q JobChange) error {
-	return e.changeJob(ctx, id, func(old json.RawMessage) (json.RawMessage, error) {
+	return e.changeJob(ctx, id, q, func(old json.RawMessage) (json.RawMessage, error) {
 		settings, err := jobspec.Merge(old, q.Settings, q.Remove)
 		if err != nil {
 			return nil, &Error{Code: InvalidParameter, Message: err.Error(), Err: err}
@@ -117,7 +118,7 @@ func (e *Engine) UpdateJob(ctx context.Context, id int64, q JobChange) error {
 }
 
 // changeJob gives a job the settings that fn makes of its old ones.
-func (e *Engine) changeJob(ctx context.Context, id int64, fn func(old json.RawMessage) (json.RawMessage, error)) error {
+func (e *Engine) changeJob(ctx context.Context, id int64, q JobChange, fn func(old json.RawMessage) (json.RawMessage, error)) error {
 	return e.call(ctx, func(tx *store.Tx) error {
 		j, old, err := jobAndSpec(tx, id)
 		if err != nil {
@@ -135,6 +136,11 @@ func (e *Engine) changeJob(ctx context.Context, id int64, fn func(old json.RawMe
 			return err
 		}
 		j.Name, j.RunAs = jobName(def), runAs(def)
+		if q.Code != nil {
+			if j.Code, err = json.Marshal(q.Code); err != nil {
+				return fmt.Errorf("change job %d: %w", id, err)
+			}
+		}
 		if err := tx.SaveJob(j); err != nil {
 			return err
 		}

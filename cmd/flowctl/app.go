@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/databricks/databricks-sdk-go/client"
+
 	"flowctl/engine"
 	"flowctl/engine/api"
 	"flowctl/engine/jobrun"
@@ -183,16 +185,21 @@ func userName() string {
 	return "flowctl"
 }
 
-// door is the way to the engine of a data directory: this process's own, or
-// that of the process that holds it.
+// door is the way to whatever answers the Jobs API: this process's own engine,
+// that of the process that holds the data directory, or a workspace.
 type door struct {
-	client *http.Client
-	base   string
-	app    *app // nil: another process holds the engine
+	client    *http.Client
+	base      string
+	app       *app                     // nil: the engine is not in this process
+	workspace *client.DatabricksClient // nil: the engine of a data directory
 }
 
-// openDoor takes the data directory, or finds who has it.
+// openDoor takes the data directory, or finds who has it. A workspace that the
+// command line names is asked instead.
 func (e *env) openDoor(ctx context.Context, home string, parallel int) (*door, error) {
+	if e.onWorkspace() {
+		return e.openWorkspace()
+	}
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
 		a, err := e.openApp(home, appOptions{parallel: parallel})
 		if err == nil {
@@ -239,7 +246,9 @@ func (d *door) alive(ctx context.Context) bool {
 }
 
 func (d *door) close() error {
-	d.client.CloseIdleConnections()
+	if d.client != nil {
+		d.client.CloseIdleConnections()
+	}
 	if d.app != nil {
 		return d.app.close()
 	}

@@ -45,6 +45,9 @@ func (d *door) delete(ctx context.Context, path string) error {
 
 // ask sends a request and reads the answer, if it is wanted.
 func (d *door) ask(ctx context.Context, method, path string, data []byte, answer any) error {
+	if d.workspace != nil {
+		return d.askWorkspace(ctx, method, path, data, answer)
+	}
 	req, err := http.NewRequestWithContext(ctx, method, d.base+path, bytes.NewReader(data))
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", path, err)

@@ -17,6 +17,8 @@ type env struct {
 
 	home   string
 	python string
+
+	profile, host string // of the workspace to act on; empty: the data directory
 }
 
 // execute runs one command line and returns its exit status.
@@ -44,7 +46,7 @@ func newRootCmd(e *env) *cobra.Command {
 	flags.StringVar(&e.python, "python", "", "Python interpreter for tasks (default $FLOWCTL_PYTHON, else python3)")
 	root.AddCommand(
 		newRunCmd(e), newValidateCmd(e), newGraphCmd(e), newScheduleCmd(e), newRunsCmd(e), newValueCmd(e), newVersionCmd(e),
-		newDaemonCmd(e), newTokenCmd(e),
+		newDaemonCmd(e), newTokenCmd(e), newJobsCmd(e),
 	)
 	return root
 }

@@ -18,6 +18,7 @@ import (
 
 func newRunsCmd(e *env) *cobra.Command {
 	cmd := &cobra.Command{Use: "runs", Short: "Look at runs, take them up, cancel and repair them"}
+	e.workspaceFlags(cmd)
 	cmd.AddCommand(
 		newRunsListCmd(e), newRunsGetCmd(e), newRunsOutputCmd(e), newRunsLogsCmd(e), newRunsWatchCmd(e), newRunsResumeCmd(e),
 		newRunsCancelCmd(e), newRunsRepairCmd(e), newRunsDeleteCmd(e),
@@ -210,6 +211,14 @@ func newRunsLogsCmd(e *env) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if d.workspace != nil {
+			var out shownOutput
+			if err := d.getOutput(ctx, attempt, &out); err != nil {
+				return err
+			}
+			_, err := io.WriteString(e.stdout, out.Logs)
+			return err
+		}
 		var where struct {
 			Path string `json:"path"`
 		}
@@ -262,6 +271,12 @@ func (e *env) followVerb(use, short string, resume bool) *cobra.Command {
 			}
 			f := &following{env: e, home: home, parallel: parallel, door: d, output: output}
 			defer func() { err = errors.Join(err, f.door.close()) }()
+			if d.workspace != nil {
+				if resume {
+					return d.notThere("resume")
+				}
+				return f.poll(ctx, id)
+			}
 			if resume || d.app != nil { // nobody else would carry it on
 				if err := d.call(ctx, "/flowctl/v1/resume", map[string]int64{"run_id": id}, nil); err != nil {
 					return refusedOr(err)
@@ -359,11 +374,16 @@ func (e *env) repair(ctx context.Context, id int64, req map[string]any, output s
 	if n := len(before.Repairs); n > 0 {
 		req["latest_repair_id"] = before.Repairs[n-1].ID
 	}
-	if err := d.call(ctx, "/flowctl/v1/seq", nil, &before); err != nil {
-		return unable(err)
+	if d.workspace == nil {
+		if err := d.call(ctx, "/flowctl/v1/seq", nil, &before); err != nil {
+			return unable(err)
+		}
 	}
 	if err := d.call(ctx, "/api/2.2/jobs/runs/repair", req, nil); err != nil {
 		return refusedOr(err)
+	}
+	if d.workspace != nil {
+		return f.poll(ctx, id)
 	}
 	return f.follow(ctx, id, before.Seq)
 }

@@ -45,6 +45,33 @@ func (s *Server) submit(ctx context.Context, q Submit) (Submitted, error) {
 	return Submitted{id, seq}, err
 }
 
+// KeepJob is a job file to keep as a job, with the place of its code.
+type KeepJob struct {
+	JobID    int64           `json:"job_id,omitempty"` // 0: a new job; else its settings are replaced
+	Settings json.RawMessage `json:"settings"`
+	Code     tasks.Code      `json:"code"`
+}
+
+// keepJob makes a job of a job file, or replaces one's settings.
+func (s *Server) keepJob(ctx context.Context, q KeepJob) (jobIDAnswer, error) {
+	v, err := s.visit(ctx)
+	if err != nil {
+		return jobIDAnswer{}, err
+	}
+	settings, grants, err := s.newSettings(v, q.Settings)
+	switch {
+	case err != nil:
+	case q.JobID == 0:
+		q.JobID, err = s.Engine.CreateJob(ctx, engine.JobRequest{Settings: settings, Creator: v.who.Name, Code: q.Code})
+	default:
+		err = s.Engine.ResetJob(ctx, q.JobID, engine.JobChange{Settings: settings, By: v.who.Name, Code: &q.Code})
+	}
+	if err == nil {
+		err = s.grant(v, q.JobID, grants)
+	}
+	return jobIDAnswer{q.JobID}, err
+}
+
 func (s *Server) resume(ctx context.Context, q runRequest) (empty, error) {
 	return empty{}, s.Engine.Resume(ctx, q.RunID)
 }

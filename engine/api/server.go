@@ -51,6 +51,7 @@ func (s *Server) LocalHandler() http.Handler {
 	mux.HandleFunc("GET /flowctl/v1/watch", s.watch)
 	mux.Handle("GET /flowctl/v1/seq", handle(s.seq))
 	mux.Handle("GET /flowctl/v1/log", handle(s.log))
+	mux.Handle("POST /flowctl/v1/job", handle(s.keepJob))
 	mux.Handle("POST /flowctl/v1/token", inside(s, s.makeAnyToken))
 	return s.filePaths(mux)
 }
