@@ -58,6 +58,9 @@ func (e *Engine) childRun(tx *store.Tx, parent *jobrun.Run, c jobrun.StartRun) (
 	r.Creator, r.RunAs, r.Code, r.Siblings = parent.Creator, parent.RunAs, parent.Code, parent.Siblings
 	r.Queue = def.Queue
 	if job != nil {
+		if err := runnable(*job); err != nil {
+			return nil, err
+		}
 		job.Runs++
 		r.JobID, r.NumberInJob = job.ID, job.Runs
 		r.Code = job.Code

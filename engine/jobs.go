@@ -31,7 +31,7 @@ type JobChange struct {
 
 // CreateJob keeps a job's settings as they are and returns the job's id.
 func (e *Engine) CreateJob(ctx context.Context, q JobRequest) (id int64, err error) {
-	def, err := parseJob(q.Settings)
+	def, lacks, err := parseJob(q.Settings)
 	if err != nil {
 		return 0, err
 	}
@@ -47,7 +47,7 @@ func (e *Engine) CreateJob(ctx context.Context, q JobRequest) (id int64, err err
 		id = e.newID()
 		return tx.SaveJob(store.Job{
 			ID: id, Namespace: q.Namespace, Name: jobName(def), Spec: spec, Creator: q.Creator, RunAs: runAs(def),
-			Created: e.now().UTC(), Code: code,
+			Created: e.now().UTC(), Code: code, Lacks: lacks,
 		})
 	})
 	return id, err
@@ -128,14 +128,14 @@ func (e *Engine) changeJob(ctx context.Context, id int64, q JobChange, fn func(o
 		if err != nil {
 			return err
 		}
-		def, err := parseJob(settings)
+		def, lacks, err := parseJob(settings)
 		if err != nil {
 			return err
 		}
 		if j.Spec, err = tx.PutSpec(settings); err != nil {
 			return err
 		}
-		j.Name, j.RunAs = jobName(def), runAs(def)
+		j.Name, j.RunAs, j.Lacks = jobName(def), runAs(def), lacks
 		if q.Code != nil {
 			if j.Code, err = json.Marshal(q.Code); err != nil {
 				return fmt.Errorf("change job %d: %w", id, err)
@@ -211,10 +211,16 @@ func runAs(def *jobspec.Job) string {
 	return s.RunAs.User + s.RunAs.Principal
 }
 
-// parseJob reads the settings of a job to keep. It may be a draft: what it
-// lacks to run is asked for when it shall run.
-func parseJob(raw json.RawMessage) (*jobspec.Job, error) {
-	return parseSettings(raw, jobspec.CheckOptions{Draft: true})
+// parseJob reads the settings of a job to keep. It may be a draft, as it may
+// in the cloud; lacks says what keeps it from running, for whoever tries.
+func parseJob(raw json.RawMessage) (def *jobspec.Job, lacks string, err error) {
+	def, err = parseSettings(raw, jobspec.CheckOptions{})
+	if err == nil {
+		return def, "", nil
+	}
+	lacks = err.Error()
+	def, err = parseSettings(raw, jobspec.CheckOptions{Draft: true})
+	return def, lacks, err
 }
 
 // parseSettings reads settings that somebody sends, and refuses those that
@@ -237,14 +243,9 @@ func parseSettings(raw json.RawMessage, opt jobspec.CheckOptions) (*jobspec.Job,
 }
 
 // runnable refuses a draft.
-func runnable(def *jobspec.Job) error {
-	if len(def.Tasks) == 0 {
-		return refuse(InvalidParameter, "The job has no tasks to run; give it one with jobs/update.")
+func runnable(j store.Job) error {
+	if j.Lacks == "" {
+		return nil
 	}
-	for _, t := range def.Tasks {
-		if t.Type == "" {
-			return refuse(InvalidParameter, "Task %q does not say what to do: it has no notebook_task, spark_python_task or the like.", t.Key)
-		}
-	}
-	return nil
+	return refuse(InvalidParameter, "Job %d cannot run yet: %s", j.ID, j.Lacks)
 }

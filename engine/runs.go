@@ -69,7 +69,7 @@ func (e *Engine) runNow(tx *store.Tx, q RunRequest) (id, number int64, err error
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := runnable(def); err != nil {
+	if err := runnable(job); err != nil {
 		return 0, 0, err
 	}
 	if err := checkParameters(def, q.Parameters, q.Overrides); err != nil {

@@ -3,6 +3,7 @@ package jobspec
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"flowctl/jobspec/ref"
@@ -16,8 +17,8 @@ type CheckOptions struct {
 	// Remote are the keys of tasks that do not run here: they run on a
 	// workspace, or not at all.
 	Remote []string
-	// Draft says that the job is kept and need not be able to run yet: it may
-	// have no tasks, and a task may not say yet what to do. See Runnable.
+	// Draft says that the job is kept and need not be able to run yet, as a
+	// workspace keeps jobs: what it lacks is then a warning.
 	Draft bool
 }
 
@@ -60,6 +61,15 @@ func (c *checker) add(sev Severity, n *node, path, format string, args ...any) {
 
 func (c *checker) err(n *node, path, format string, args ...any) {
 	c.add(Error, n, path, format, args...)
+}
+
+// lack reports what shows only when the job runs: an error, but of a draft.
+func (c *checker) lack(n *node, path, format string, args ...any) {
+	sev := Error
+	if c.opt.Draft {
+		sev = Warning
+	}
+	c.add(sev, n, path, format, args...)
 }
 
 func (c *checker) warn(n *node, path, format string, args ...any) {
@@ -188,7 +198,7 @@ func (c *checker) whole(n *node, path string) {
 	if !c.is(n, path, nodeNumber) {
 		return
 	}
-	if strings.ContainsAny(n.text, ".eE") || len(n.text) > 19 {
+	if _, err := strconv.ParseInt(n.text, 10, 64); err != nil {
 		c.err(n, path, "a whole number is expected, this is %s", n.text)
 	}
 }
@@ -414,7 +424,7 @@ func (c *checker) references(n *node, path string, within *scopeOf) {
 	for _, r := range ref.List(n.text) {
 		name, err := ref.Parse(r)
 		if err != nil {
-			c.err(n, path, "%s: %v", r, err)
+			c.lack(n, path, "%s: %v", r, err)
 			continue
 		}
 		c.reference(n, path, r, name, within)

@@ -15,18 +15,18 @@ func (c *checker) tasks(root *node) {
 	job := c.entry.Job
 	list := root.get("tasks")
 	if list == nil {
-		if len(job.Tasks) > 0 {
+		if len(job.Tasks) == 0 {
+			c.lack(root, "tasks", "the job has no tasks")
+		} else {
 			c.work(root, "", nil)
-		} else if !c.opt.Draft {
-			c.err(root, "tasks", "the job has no tasks")
 		}
 		return
 	}
 	if list.kind != nodeList {
 		return // reported by its type
 	}
-	if len(list.items) == 0 && !c.opt.Draft {
-		c.err(list, "tasks", "the job has no tasks")
+	if len(list.items) == 0 {
+		c.lack(list, "tasks", "the job has no tasks")
 	}
 	c.unique(root, "tasks", "task_key", true)
 	for i, t := range list.items {
@@ -50,7 +50,7 @@ func (c *checker) task(t *node, path string, outer *node) {
 	key := t.get("task_key")
 	if key != nil && key.kind == nodeString {
 		if strings.Trim(key.text, wordChars+"-") != "" || len(key.text) > 100 {
-			c.err(key, path+"task_key", "%s: a task_key has 1 to 100 letters, digits, _ and -", key.brief())
+			c.lack(key, path+"task_key", "%s: a task_key has 1 to 100 letters, digits, _ and -", key.brief())
 		}
 	}
 	c.between(t, path, "max_retries", -1, 1<<31-1)
@@ -157,7 +157,7 @@ func (c *checker) names(t *node, path, key string, among []*node, list string) {
 	if len(known) == 0 {
 		hint = "; the job has no " + list
 	}
-	c.err(v, path+key, "no %s %q%s", key, v.text, hint)
+	c.lack(v, path+key, "no %s %q%s", key, v.text, hint)
 }
 
 // kind finds the one kind that a task must have.
@@ -173,9 +173,6 @@ func (c *checker) kind(t *node, path string) Type {
 		c.runnable(t, path, given[0])
 		return given[0]
 	case 0:
-		if c.opt.Draft {
-			return ""
-		}
 		var words []string
 		for _, m := range t.members {
 			if strings.HasSuffix(m.key, "task") {
@@ -186,7 +183,7 @@ func (c *checker) kind(t *node, path string) Type {
 		if len(words) > 0 {
 			hint = fmt.Sprintf("; %q is none%s", words[0], didYouMean(words[0], kindNames()))
 		}
-		c.err(t, strings.TrimSuffix(path, "."), "the task says not what to do: it needs one of notebook_task, spark_python_task, python_wheel_task, condition_task, …%s", hint)
+		c.lack(t, strings.TrimSuffix(path, "."), "the task says not what to do: it needs one of notebook_task, spark_python_task, python_wheel_task, condition_task, …%s", hint)
 	default:
 		c.err(t.get(string(given[1])), path+string(given[1]), "a task does one thing; given: %s and %s", given[0], given[1])
 	}
@@ -231,7 +228,7 @@ func (c *checker) kindRules(t, p *node, path string, kind Type, outer *node, wit
 		c.needs(p, at, "package_name")
 		c.needs(p, at, "entry_point")
 		if n := p.get("named_parameters"); n != nil && p.get("parameters") != nil {
-			c.err(n, at+"named_parameters", "parameters and named_parameters exclude each other")
+			c.lack(n, at+"named_parameters", "parameters and named_parameters exclude each other")
 		}
 	case SQLTask:
 		c.oneOf(p, at, "query", "file", "dashboard", "alert")
@@ -241,14 +238,14 @@ func (c *checker) kindRules(t, p *node, path string, kind Type, outer *node, wit
 		c.forEach(t, p, at, outer, within)
 	case RunJobTask:
 		if p.get("job_id") == nil {
-			c.err(p, at+"job_id", "job_id is missing")
+			c.lack(p, at+"job_id", "job_id is missing")
 		}
 	}
 }
 
 func (c *checker) needs(p *node, at, key string) {
 	if v := p.get(key); v == nil || v.kind == nodeString && v.text == "" {
-		c.err(p, at+key, "%s is missing", key)
+		c.lack(p, at+key, "%s is missing", key)
 	}
 }
 
@@ -260,7 +257,7 @@ func (c *checker) oneOf(p *node, at string, keys ...string) {
 		}
 	}
 	if n != 1 {
-		c.err(p, strings.TrimSuffix(at, "."), "exactly one of %s is needed", strings.Join(keys, ", "))
+		c.lack(p, strings.TrimSuffix(at, "."), "exactly one of %s is needed", strings.Join(keys, ", "))
 	}
 }
 
@@ -269,7 +266,7 @@ func (c *checker) condition(p *node, at string) {
 	for _, side := range []string{"left", "right"} {
 		v := p.get(side)
 		if v == nil {
-			c.err(p, at+side, "%s is missing", side)
+			c.lack(p, at+side, "%s is missing", side)
 			continue
 		}
 		op := p.str("op")
@@ -277,7 +274,7 @@ func (c *checker) condition(p *node, at string) {
 			continue
 		}
 		if _, err := strconv.ParseFloat(strings.TrimSpace(v.text), 64); err != nil && !strings.Contains(err.Error(), "range") {
-			c.err(v, at+side, "%s compares numbers, and %q is none", op, v.text)
+			c.lack(v, at+side, "%s compares numbers, and %q is none", op, v.text)
 		}
 	}
 }
@@ -303,7 +300,7 @@ func (c *checker) forEach(t, p *node, at string, outer *node, within *scopeOf) {
 	}
 	nested := p.get("task")
 	if nested == nil {
-		c.err(p, at+"task", "task is missing: what to do for each input")
+		c.lack(p, at+"task", "task is missing: what to do for each input")
 		return
 	}
 	if nested.kind == nodeObject {
@@ -325,14 +322,14 @@ func (c *checker) inputs(in *node, path string) {
 	}
 	var list []json.RawMessage
 	if json.Unmarshal([]byte(in.text), &list) != nil {
-		c.err(in, path, "%s is neither a JSON array nor a reference to one", in.brief())
+		c.lack(in, path, "%s is neither a JSON array nor a reference to one", in.brief())
 		return
 	}
 	if len(in.text) > maxInputChars {
-		c.err(in, path, "%d characters; literal inputs have at most %d. Have a task set them as a task value", len(in.text), maxInputChars)
+		c.lack(in, path, "%d characters; literal inputs have at most %d. Have a task set them as a task value", len(in.text), maxInputChars)
 	}
 	if len(list) > maxIterations {
-		c.err(in, path, "%d elements; at most %d are allowed", len(list), maxIterations)
+		c.lack(in, path, "%d elements; at most %d are allowed", len(list), maxIterations)
 	}
 }
 
@@ -373,7 +370,7 @@ func (c *checker) reference(n *node, path string, r ref.Ref, name ref.Name, with
 	case name.Task != "":
 		c.taskRef(n, path, r, name.Task, within)
 	case strings.HasPrefix(string(name.Kind), "task.") && within == nil:
-		c.err(n, path, "%s is about a task, and this is the job's own", r)
+		c.lack(n, path, "%s is about a task, and this is the job's own", r)
 	}
 }
 
@@ -389,17 +386,17 @@ func (c *checker) parameterRef(n *node, path string, r ref.Ref, key string) {
 	if len(known) == 0 {
 		hint = "; the job declares no parameters"
 	}
-	c.err(n, path, "%s: no job parameter %q%s", r, key, hint)
+	c.lack(n, path, "%s: no job parameter %q%s", r, key, hint)
 }
 
 func (c *checker) taskRef(n *node, path string, r ref.Ref, task string, within *scopeOf) {
 	g := c.entry.Job.Graph
 	switch {
 	case within == nil:
-		c.err(n, path, "%s: tasks have not run when the job's own fields are read", r)
+		c.lack(n, path, "%s: tasks have not run when the job's own fields are read", r)
 	case g.Index(task) < 0:
-		c.err(n, path, "%s: no task %q%s", r, task, didYouMean(task, g.keys))
+		c.lack(n, path, "%s: no task %q%s", r, task, didYouMean(task, g.keys))
 	case g.Cycle() == nil && !slices.Contains(g.Ancestors(within.key), task):
-		c.err(n, path, "%s: task %q does not come before %q; add it to depends_on", r, task, within.key)
+		c.lack(n, path, "%s: task %q does not come before %q; add it to depends_on", r, task, within.key)
 	}
 }

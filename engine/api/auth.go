@@ -14,6 +14,17 @@ import (
 
 type identityKey struct{}
 
+type baseKey struct{}
+
+// baseOf is the address by which the client reached this server: what it can
+// open. Over the socket it is the server's own.
+func (s *Server) baseOf(ctx context.Context) string {
+	if base, ok := ctx.Value(baseKey{}).(string); ok {
+		return base
+	}
+	return s.Base
+}
+
 // withIdentity puts who is asking on a request's context.
 func withIdentity(ctx context.Context, who workspace.Identity) context.Context {
 	return context.WithValue(ctx, identityKey{}, who)
@@ -70,6 +81,11 @@ func (s *Server) Guard(next http.Handler) http.Handler {
 			writeError(w, err)
 			return
 		}
+		scheme := "http"
+		if r.TLS != nil {
+			scheme = "https"
+		}
+		r = r.WithContext(context.WithValue(r.Context(), baseKey{}, scheme+"://"+r.Host))
 		s.serve(w, r, next, who)
 	})
 }

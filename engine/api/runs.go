@@ -50,7 +50,7 @@ func (s *Server) runsGet(ctx context.Context, q runsGetRequest, whole bool) (wir
 	if _, err := s.onRun(ctx, q.RunID, workspace.CanView); err != nil {
 		return wireRun{}, err
 	}
-	v := s.view()
+	v := s.view(ctx)
 	v.history, v.resolved = q.IncludeHistory, q.IncludeResolvedValues
 	r, err := s.Engine.Run(ctx, q.RunID)
 	if err != nil {
@@ -184,13 +184,13 @@ func (s *Server) runsList(ctx context.Context, q runsListRequest) (runsListAnswe
 		return ans, err
 	}
 	for _, r := range runs {
-		w := runHeader(r, s.view())
+		w := runHeader(r, s.view(ctx))
 		if q.ExpandTasks {
 			full, err := s.Engine.Run(ctx, r.ID)
 			if err != nil {
 				return ans, err
 			}
-			w = runOf(full, s.view())
+			w = runOf(full, s.view(ctx))
 			w.Tasks, _ = page(w.Tasks, 0)
 		}
 		w.RepairHistory = nil
@@ -294,7 +294,7 @@ func (s *Server) runsGetOutput(ctx context.Context, q runRequest) (map[string]an
 	if err != nil {
 		return nil, err
 	}
-	out["metadata"] = attemptRun(a, s.view(), 0)
+	out["metadata"] = attemptRun(a, s.view(ctx), 0)
 	return out, nil
 }
 

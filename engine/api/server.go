@@ -21,7 +21,8 @@ import (
 // Server answers the Jobs API from an engine.
 type Server struct {
 	Engine *engine.Engine
-	// Base is the address that run_page_url begins with; empty: none is given.
+	// Base is the address that run_page_url begins with where the client's own
+	// way here is no address; empty: none is given.
 	Base string
 	// User is who acts when a request names nobody.
 	User string

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -138,9 +139,9 @@ type runView struct {
 	org      string // the workspace's id, in addresses
 }
 
-// view is how the server shows runs.
-func (s *Server) view() runView {
-	v := runView{base: s.Base}
+// view is how the server shows runs to whoever asks.
+func (s *Server) view(ctx context.Context) runView {
+	v := runView{base: s.baseOf(ctx)}
 	if ws, err := s.Workspaces.Workspace(""); err == nil {
 		v.org = ws.ID // namespaces share it
 	}

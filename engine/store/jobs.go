@@ -25,6 +25,7 @@ type Job struct {
 	Created   time.Time
 	Runs      int64           // how many runs it has had: number_in_job of the last
 	Code      json.RawMessage `json:",omitempty"` // where its paths lead, as in jobrun.Run
+	Lacks     string          `json:",omitempty"` // what keeps it from running; empty: nothing
 	Paused    bool            `json:",omitempty"` // by flowctl, beside the definition's own pause_status
 	Extra     json.RawMessage `json:",omitempty"` // what the face that made it keeps with it
 }
