@@ -2,12 +2,13 @@ package api
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"flag"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/databricks/databricks-sdk-go"
@@ -17,6 +18,8 @@ import (
 	"flowctl/engine/jobrun"
 	"flowctl/engine/store"
 	"flowctl/engine/workspace"
+	"flowctl/tasks"
+	"flowctl/tasks/taskstest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -46,8 +49,8 @@ func newBedWith(t *testing.T, opt workspace.Options) *bed {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	eng, err := engine.Start(s, engine.Options{Log: log, Runner: func(*jobrun.Run, jobrun.StartAttempt) (engine.Placement, error) {
-		return engine.Placement{}, errors.New("nothing runs here")
+	eng, err := engine.Start(s, engine.Options{Log: log, Parallel: 4, Runner: func(*jobrun.Run, jobrun.StartAttempt) (engine.Placement, error) {
+		return engine.Placement{Runner: scripted{}}, nil
 	}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, eng.Close()) })
@@ -79,6 +82,24 @@ func (b *bed) client(t *testing.T, token string) *databricks.WorkspaceClient {
 	})
 	require.NoError(t, err)
 	return w
+}
+
+// scripted does what a task's key says: "bad…" fails, "hang…" waits to be
+// stopped, and all others succeed and return their parameters.
+type scripted struct{}
+
+func (scripted) Run(ctx context.Context, a tasks.Attempt, out tasks.Sink) (tasks.Result, error) {
+	out.Started()
+	switch {
+	case strings.HasPrefix(a.Key, "bad"):
+		return tasks.Result{Outcome: tasks.Failed, Message: "ValueError: bad rating", Trace: "Traceback: line 1"}, nil
+	case strings.HasPrefix(a.Key, "hang"):
+		return taskstest.Hang(ctx, a, out)
+	}
+	if err := out.SetValue("day", json.RawMessage(`"`+a.Parameters["day"]+`"`)); err != nil {
+		return tasks.Result{}, err
+	}
+	return tasks.Result{Outcome: tasks.Success, Output: json.RawMessage(`{"notebook_output":{"result":"day ` + a.Parameters["day"] + `","truncated":false}}`)}, nil
 }
 
 // job makes a job that never runs.

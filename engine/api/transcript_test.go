@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -22,7 +23,8 @@ import (
 // and, below a line of dashes, what was answered, with ids, times and tokens
 // replaced by numbered names, so that the same id has the same name all over.
 // "keep NAME FIELD" above the dashes keeps a field of the answer, and {NAME}
-// in a later request stands for it. Without a name the admin asks; "nobody"
+// in a later request stands for it. "wait NAME" waits first for the end of the
+// run whose id was kept. Without a name the admin asks; "nobody"
 // sends no token.
 //
 // Rewrite them with: go test ./engine/api -update. Read the difference before
@@ -68,6 +70,11 @@ func (tr *transcript) play(t *testing.T, act string) string {
 		case request == "" && strings.HasPrefix(line, "# "): // a comment
 		case strings.HasPrefix(line, "keep "):
 			keep = line
+		case strings.HasPrefix(line, "wait "):
+			id, err := strconv.ParseInt(tr.kept[strings.TrimPrefix(line, "wait ")], 10, 64)
+			require.NoError(t, err, line)
+			_, err = tr.bed.server.Engine.Wait(t.Context(), id)
+			require.NoError(t, err)
 		case request == "":
 			request = line
 		default:
@@ -117,8 +124,11 @@ func pretty(text string) string {
 
 var volatile = regexp.MustCompile(`dapi[0-9a-f]{32}|\b[0-9a-f]{32}\b|\b[2-9]\d{14}\b|\b1[78]\d{11}\b|127\.0\.0\.1:\d+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
+var duration = regexp.MustCompile(`_duration": \d+`)
+
 // anonymous gives names to what differs each time.
 func (tr *transcript) anonymous(text string) string {
+	text = duration.ReplaceAllString(text, `_duration": [MS]`)
 	return volatile.ReplaceAllStringFunc(text, func(s string) string {
 		kind := "ID"
 		switch {

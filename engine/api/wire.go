@@ -286,6 +286,13 @@ func taskFields(r *jobrun.Run, t *jobrun.TaskRun) map[string]json.RawMessage {
 	if json.Unmarshal(source, &fields) != nil {
 		return map[string]json.RawMessage{}
 	}
+	if n, ok := fields[string(jobspec.NotebookTask)]; ok {
+		source := "WORKSPACE"
+		if r.Job.Git != nil {
+			source = "GIT"
+		}
+		fields[string(jobspec.NotebookTask)] = withDefault(n, "source", source)
+	}
 	if _, ok := fields["run_if"]; !ok {
 		fields["run_if"] = json.RawMessage(`"ALL_SUCCESS"`)
 	}
@@ -333,13 +340,26 @@ func errorStats(t *jobrun.TaskRun) []map[string]any {
 	return list
 }
 
+// withDefault gives an object a field that it does not have.
+func withDefault(raw json.RawMessage, name, value string) json.RawMessage {
+	var o map[string]json.RawMessage
+	if json.Unmarshal(raw, &o) != nil || o == nil || o[name] != nil {
+		return raw
+	}
+	return with(raw, map[string]any{name: value})
+}
+
 func with(raw json.RawMessage, more map[string]any) json.RawMessage {
-	var o map[string]any
+	var o map[string]json.RawMessage
 	if json.Unmarshal(raw, &o) != nil || o == nil {
-		o = map[string]any{}
+		o = map[string]json.RawMessage{}
 	}
 	for k, v := range more {
-		o[k] = v
+		value, err := json.Marshal(v)
+		if err != nil {
+			return raw
+		}
+		o[k] = value
 	}
 	out, err := json.Marshal(o)
 	if err != nil {
