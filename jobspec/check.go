@@ -207,6 +207,11 @@ func (c *checker) enum(n *node, path string, words []string) {
 	if !c.is(n, path, nodeString) || slices.Contains(words, n.text) {
 		return
 	}
+	// A workspace takes a provider in any case (seen of the Databricks CLI, whose
+	// own answer to a missing one lists them in lower case).
+	if strings.HasSuffix(path, "git_provider") && slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, n.text) }) {
+		return
+	}
 	hint := didYouMean(strings.ToUpper(n.text), words)
 	c.err(n, path, "%q is none of %s%s", n.text, strings.Join(words, ", "), hint)
 }
