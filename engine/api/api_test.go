@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/databricks/databricks-sdk-go"
+	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"github.com/stretchr/testify/require"
 
 	"flowctl/engine"
@@ -38,12 +39,12 @@ const (
 	bobName = "bob@example.com"
 )
 
-func newBed(t *testing.T) *bed {
+func newBed(t testing.TB) *bed {
 	t.Helper()
 	return newBedWith(t, workspace.Options{})
 }
 
-func newBedWith(t *testing.T, opt workspace.Options) *bed {
+func newBedWith(t testing.TB, opt workspace.Options) *bed {
 	t.Helper()
 	s, err := store.Open(t.TempDir(), store.Options{NoSync: true})
 	require.NoError(t, err)
@@ -67,7 +68,7 @@ func newBedWith(t *testing.T, opt workspace.Options) *bed {
 	return b
 }
 
-func (b *bed) token(t *testing.T, user string) string {
+func (b *bed) token(t testing.TB, user string) string {
 	t.Helper()
 	value, _, err := b.workspaces.CreateToken(workspace.TokenRequest{User: user})
 	require.NoError(t, err)
@@ -113,7 +114,7 @@ func (b *bed) job(t *testing.T, creator string) int64 {
 }
 
 // do sends a request as it is and returns the answer's body.
-func (b *bed) do(t *testing.T, token, method, path string, body io.Reader, headers ...string) (*http.Response, string) {
+func (b *bed) do(t testing.TB, token, method, path string, body io.Reader, headers ...string) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequest(method, b.url+path, body)
 	require.NoError(t, err)
@@ -129,4 +130,24 @@ func (b *bed) do(t *testing.T, token, method, path string, body io.Reader, heade
 	got, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	return resp, string(got)
+}
+
+// Whoever may view one run of many finds it, though pages on the way are empty.
+func TestShortPages(t *testing.T) {
+	b := newBed(t)
+	ctx := t.Context()
+	source := []byte(`{"tasks":[{"task_key":"a","condition_task":{"op":"EQUAL_TO","left":"1","right":"1"}}]}`)
+	mine, err := b.server.Engine.Submit(ctx, engine.SubmitRequest{Source: source, Creator: bobName})
+	require.NoError(t, err)
+	for range 2*runsLook + 10 {
+		_, err := b.server.Engine.Submit(ctx, engine.SubmitRequest{Source: source, Creator: annName})
+		require.NoError(t, err)
+	}
+	list, err := b.client(t, b.bob).Jobs.ListRunsAll(ctx, jobs.ListRunsRequest{})
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, mine, list[0].RunId)
+	list, err = b.client(t, b.admin).Jobs.ListRunsAll(ctx, jobs.ListRunsRequest{CompletedOnly: true})
+	require.NoError(t, err)
+	require.Len(t, list, 2*runsLook+11)
 }

@@ -136,6 +136,10 @@ const (
 	runsMaximum = 25
 )
 
+// runsLook bounds how many runs one answer looks at. Whoever may view few of
+// them, or filters many out, gets short pages, each as quickly as any other.
+const runsLook = 500
+
 // runsList answers a page of runs, newest first. A page's token is the id
 // that the next page stays below.
 func (s *Server) runsList(ctx context.Context, q runsListRequest) (runsListAnswer, error) {
@@ -160,9 +164,16 @@ func (s *Server) runsList(ctx context.Context, q runsListRequest) (runsListAnswe
 	}
 	skip := q.Offset
 	var runs []*jobrun.Run
+	var looked int
+	var last int64
 	f := engine.RunFilter{JobID: q.JobID, Active: q.ActiveOnly}
 	err = s.Engine.Runs(ctx, f, int64(q.PageToken), func(r *jobrun.Run) bool {
 		start := ms(r.Created)
+		if looked++; looked > runsLook {
+			ans.HasMore, ans.NextPageToken = true, strconv.FormatInt(last, 10)
+			return false
+		}
+		last = r.ID
 		switch {
 		case q.StartFrom > 0 && start < q.StartFrom:
 			return false // all that follow are older
