@@ -62,13 +62,20 @@ func decode(w http.ResponseWriter, r *http.Request, q any) error {
 
 // queryJSON writes a query as a JSON object that t can be read from, so that
 // one set of types serves both: what t has as text stays text, though it may
-// look like a number.
+// look like a number. Of everything else an empty value is none, and yes and no
+// come in any case (seen of Airflow: page_token=&expand_tasks=False).
 func queryJSON(v url.Values, t reflect.Type) []byte {
 	text := map[string]bool{}
 	textFields(t, text)
 	o := map[string]json.RawMessage{}
 	for k := range v {
 		value := v.Get(k)
+		if lower := strings.ToLower(value); !text[k] && (lower == "true" || lower == "false") {
+			value = lower
+		}
+		if value == "" && !text[k] {
+			continue
+		}
 		if raw := []byte(value); !text[k] && (value == "true" || value == "false" || isNumber(value)) {
 			o[k] = raw
 		} else if quoted, err := json.Marshal(value); err == nil {
