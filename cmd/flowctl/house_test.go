@@ -29,7 +29,8 @@ var walls = map[string]struct {
 	"tasks/taskstest":            {may: []string{"tasks", "jobspec"}},
 	"tasks/notebook":             {never: outside},
 	"tasks/python":               {never: outside},
-	"tasks/local":                {may: []string{"tasks", "tasks/python", "tasks/notebook", "jobspec"}, never: []string{bbolt, "net/http"}},
+	"tasks/python/venv":          {never: outside},
+	"tasks/local":                {may: []string{"tasks", "tasks/python", "tasks/python/venv", "tasks/notebook", "jobspec"}, never: []string{bbolt, "net/http"}},
 	"cmd/flowctl":                {may: []string{"*"}},
 	"cmd/flowctl/internal/bench": {may: []string{}},
 }

@@ -31,6 +31,7 @@ func (o *Options) supervise(ctx context.Context, a tasks.Attempt, out tasks.Sink
 		}
 		if err != nil || ctx.Err() != nil {
 			_ = c.lock.Close() // nothing was written to it
+			l.release()
 			return unstarted(ctx, errors.Join(err, withdrawSecrets(a)))
 		}
 		if f.p, err = spawn(a.Dir, c.lock, l); err != nil {

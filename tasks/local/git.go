@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"flowctl/jobspec"
 	"flowctl/tasks"
@@ -201,4 +203,12 @@ func runGit(ctx context.Context, dir string, args ...string) (string, error) {
 
 func gitFailed(err error) error {
 	return &tasks.Invalid{Code: "REPOSITORY_CHECKOUT_FAILED", Message: "git_source: " + strings.Join(strings.Fields(err.Error()), " ")}
+}
+
+// endGroup makes a command that its context ends take its children along. It
+// gets the time to clean up: git leaves locks in the cache otherwise.
+func endGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
 }

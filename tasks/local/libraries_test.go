@@ -46,7 +46,7 @@ func (l *lab) invalid(a tasks.Attempt) *tasks.Invalid {
 }
 
 func (l *lab) overlays() []string {
-	list, err := filepath.Glob(filepath.Join(l.home, "envs", "*[0-9a-f]"))
+	list, err := filepath.Glob(filepath.Join(l.home, "envs", "*", "env.json"))
 	require.NoError(l, err)
 	return list
 }
@@ -68,8 +68,11 @@ func TestEnvironmentLines(t *testing.T) {
 	res, log, rec := l.do(in(l.attempt(jobspec.SparkPythonTask, `{"python_file":"s.py"}`)))
 	require.Equal(t, tasks.Success, res.Outcome, log)
 	assert.Contains(t, log, "based\n")
-	require.Len(t, rec.Notes(), 1)
-	assert.Contains(t, rec.Notes()[0], "installing --no-index, --find-links "+l.dir)
+	require.Len(t, rec.Notes(), 2)
+	assert.Contains(t, rec.Notes()[0], "building environment: --no-index, --find-links "+l.dir)
+	assert.Regexp(t, `^environment built in [0-9.]+ s by pip [0-9.]+, 2 packages$`, rec.Notes()[1])
+	require.Len(t, rec.Facts("environment"), 1)
+	assert.Contains(t, rec.Facts("environment")[0], `"packages":["base==1.0","needy==1.0"]`)
 	_, _, rec = l.do(in(l.attempt(jobspec.SparkPythonTask, `{"python_file":"s.py"}`)))
 	assert.Empty(t, rec.Notes(), "what is installed is used again")
 	assert.Len(t, l.overlays(), 1)
@@ -77,7 +80,7 @@ func TestEnvironmentLines(t *testing.T) {
 	in = l.inEnvironment("--no-index", "needy", "nothing-of-this-name")
 	invalid := l.invalid(in(l.attempt(jobspec.SparkPythonTask, `{"python_file":"s.py"}`)))
 	assert.Equal(t, "LIBRARY_INSTALLATION_ERROR", invalid.Code)
-	assert.Contains(t, invalid.Message, "needy (environments[1].spec.dependencies[1]) cannot be installed (exit status 1): ERROR")
+	assert.Contains(t, invalid.Message, `environments[1].spec.dependencies[1]: "needy" cannot be installed: Could not find a version that satisfies`)
 	assert.Len(t, l.overlays(), 1, "nothing half done is left")
 }
 
@@ -85,13 +88,14 @@ func TestEnvironmentLines(t *testing.T) {
 func TestLibrariesFollowTheirContent(t *testing.T) {
 	l := newLab(t)
 	l.write("s.py", "import shop\nshop.main()")
-	l.libs = `[{"whl":"shop-*.whl"},{"jar":"dbfs:/x.jar"},{"maven":{"coordinates":"a:b:1"}}]`
+	l.libs = `[{"whl":"shop-*.whl"},{"jar":"x.jar"},{"maven":{"coordinates":"a:b:1"}}]`
+	l.write("x.jar", "")
 	for _, text := range []string{"old", "new"} {
 		l.wheel("shop", "", "def main():\n    print('"+text+"')\n")
 		res, log, rec := l.script("s.py")
 		require.Equal(t, tasks.Success, res.Outcome, log)
 		assert.Contains(t, log, "\n"+text+"\n")
-		assert.Equal(t, []string{"not loaded, since this task has no Spark: dbfs:/x.jar, a:b:1"}, rec.Notes())
+		assert.Equal(t, []string{"not loaded, since this task has no Spark: " + filepath.Join(l.dir, "x.jar") + ", a:b:1"}, rec.Notes())
 	}
 	assert.Len(t, l.overlays(), 2)
 	l.libs = ""
@@ -137,16 +141,26 @@ func TestLibraryMistakes(t *testing.T) {
 	l.write("s.py", "")
 	l.wheel("a", "", "")
 	l.wheel("ab", "", "")
+	l.write("ab-2.0-py3-none-any.whl", "")
+	l.write("pyproject.toml", "")
+	l.write("dist/other.txt", "")
+	l.write("loop.txt", "-r ./loop.txt")
+	l.write("nested.txt", "-r deep/more.txt\n")
+	l.write("deep/more.txt", "# first\n./gone-1.0.whl\n")
 	l.write("bad-1.0-py3-none-any.whl", "no zip")
 	for libs, want := range map[string]string{
-		`[{"whl":"a*.whl"}]`:                        "libraries[0].whl: a*.whl matches 2 files",
-		`[{"whl":"A-1.0-py3-none-any.whl"}]`:        "did you mean",
-		`[{"whl":"gone/x-1.0-py3-none-any.whl"}]`:   "there is no folder",
-		`[{"whl":"s3://b/x-1.0-py3-none-any.whl"}]`: "lies in cloud storage",
-		`[{"whl":"bad-1.0-py3-none-any.whl"}]`:      "zip: not a valid zip file",
-		`[{"jar":"x.jar"},{"egg":"x.egg"}]`:         "libraries[1].egg: eggs are no longer supported",
-		`[{"cran":{"package":"x"}}]`:                "R packages cannot be installed here",
-		`[{"requirements":"none.txt"}]`:             "libraries[0].requirements: no file",
+		`[{"whl":"ab-*.whl"}]`:                       "libraries[0].whl: ab-*.whl matches several files of one package: ab-1.0-py3-none-any.whl, ab-2.0-py3-none-any.whl",
+		`[{"whl":"dist/x-*.whl"}]`:                   "build it first: uv build",
+		`[{"whl":"A-1.0-py3-none-any.whl"}]`:         "did you mean",
+		`[{"whl":"gone/x-1.0-py3-none-any.whl"}]`:    "there is no folder",
+		`[{"whl":"s3://b/x-1.0-py3-none-any.whl"}]`:  "lies in cloud storage",
+		`[{"whl":"bad-1.0-py3-none-any.whl"}]`:       "zip: not a valid zip file",
+		`[{"pypi":{"package":"x"}},{"egg":"x.egg"}]`: "libraries[1].egg: x.egg is an egg",
+		`[{"jar":"x.jar"}]`:                          "libraries[0].jar: no file",
+		`[{"requirements":"loop.txt"}]`:              "loop.txt includes itself",
+		`[{"requirements":"nested.txt"}]`:            "libraries[0].requirements (nested.txt:1) (more.txt:2): no file",
+		`[{"cran":{"package":"x"}}]`:                 "R packages cannot be installed here",
+		`[{"requirements":"none.txt"}]`:              "libraries[0].requirements: no file",
 	} {
 		l.libs = libs
 		invalid := l.invalid(l.attempt(jobspec.SparkPythonTask, `{"python_file":"s.py"}`))

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,7 +41,7 @@ type Options struct {
 	WorkspaceID string
 
 	once        sync.Once
-	interpreter string
+	interpreter python.Interpreter
 	findErr     error
 }
 
@@ -67,23 +68,36 @@ func (o *Options) grace() time.Duration {
 
 // Interpreter finds the interpreter, once.
 func (o *Options) Interpreter() (string, error) {
-	o.once.Do(func() { o.interpreter, o.findErr = python.Find(context.Background(), o.Python) })
-	return o.interpreter, o.findErr
+	o.once.Do(func() { o.interpreter, o.findErr = python.Locate(context.Background(), o.Python, "") })
+	return o.interpreter.Path, o.findErr
 }
 
-// python makes the launch of a Python attempt. c holds what its kind needs.
-func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c python.Context) (launch, error) {
-	interpreter, err := o.Interpreter()
-	if err != nil {
-		return launch{}, err
-	}
+// version is the interpreter's, if it could be told without starting it.
+func (o *Options) version() string {
+	_, _ = o.Interpreter() // without one there is no version
+	return o.interpreter.Version
+}
+
+// python makes the launch of a Python attempt. c holds what its kind needs,
+// inline the environment that its code itself asks for, if it does.
+func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c python.Context, inline *inlineSpec) (_ launch, err error) {
 	runtime, err := python.Extract(filepath.Join(a.Home, "runtime"))
 	if err != nil {
 		return launch{}, err
 	}
-	if c.SysPath, err = o.libraries(ctx, a, out, interpreter); err != nil {
+	py, err := o.environment(ctx, a, out, inline)
+	if err != nil {
 		return launch{}, err
 	}
+	defer func() {
+		if err != nil {
+			py.release()
+		}
+	}()
+	if len(py.Jars) > 0 {
+		note(a, out, "not loaded, since this task has no Spark: "+strings.Join(jarNames(py.Jars), ", "))
+	}
+	c.EnvsDir = filepath.Join(a.Home, "envs")
 	c.TaskKey, c.RunID, c.JobRunID, c.JobID, c.JobName = a.Key, a.RunID, a.JobRunID, a.JobID, a.JobName
 	c.Attempt, c.User, c.WorkspaceID, c.ValuesDir = a.Number, a.User, o.WorkspaceID, a.ValuesDir
 	c.FS = &python.FS{
@@ -110,12 +124,13 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 	}
 	env = append(env, o.Env...)
 	env = append(env, a.Code.Env...)
-	env = append(env, python.Env(runtime, a.Dir, a.ValuesDir, c.SysPath)...)
+	env = append(env, py.env()...)
+	env = append(env, python.Env(runtime, a.Dir, a.ValuesDir, nil)...)
 	workdir := filepath.Dir(c.Path)
 	if c.Path == "" {
 		workdir = a.Dir
 	}
-	return launch{workdir: workdir, argv: python.Argv(interpreter, runtime, a.Dir), env: env}, nil
+	return launch{workdir: workdir, argv: python.Argv(py.Interpreter, runtime, a.Dir), env: env, hold: py.hold}, nil
 }
 
 // payload reads an attempt's payload into the fields that its kind needs.

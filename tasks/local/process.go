@@ -29,13 +29,22 @@ type launch struct {
 	workdir string
 	argv    []string
 	env     []string
+	hold    *os.File // one more lock that it inherits, as descriptor 4; nil: none
+}
+
+// release closes our own copy of what the process inherits.
+func (l launch) release() {
+	if l.hold != nil {
+		_ = l.hold.Close() // nothing was written to it
+	}
 }
 
 // spawn starts an attempt's process. Its output is appended to output.log;
 // descriptor 3 is the lock, which is held as long as the process lives. The
-// caller's own copy of the lock is closed in any case.
+// caller's own copies of what it inherits are closed in any case.
 func spawn(dir string, lock *os.File, l launch) (*process, error) {
 	defer lock.Close() //nolint:errcheck // the process has its own descriptor
+	defer l.release()
 	log, err := openLog(dir)
 	if err != nil {
 		return nil, fmt.Errorf("start task: %w", err)
@@ -46,6 +55,9 @@ func spawn(dir string, lock *os.File, l launch) (*process, error) {
 		Stdout: log, Stderr: log,
 		ExtraFiles:  []*os.File{lock},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+	}
+	if l.hold != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, l.hold)
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start task: %w", err)

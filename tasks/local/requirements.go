@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -9,169 +10,230 @@ import (
 	"strings"
 
 	"flowctl/tasks"
+	"flowctl/tasks/python/venv"
 )
 
-// requirement is one thing to install, and the field of the job that asks for it.
-type requirement struct {
-	args  []string // for the installer
-	field string
-	path  string // of the file or folder of this machine that it is read from; empty: from an index
+// asked is what a task asks for besides its code.
+type asked struct {
+	python []venv.Requirement
+	jars   []jarLibrary
+	notes  []string // what people should know of it
+	brief  []string // what they should know when it is installed anew
 }
 
-// String is the requirement as people know it.
-func (r requirement) String() string { return strings.Join(r.args, " ") + " (" + r.field + ")" }
+// jarLibrary is a library for the JVM: a file, or one of a Maven repository.
+type jarLibrary struct {
+	Field       string // of the job that asks for it
+	Path        string // of the file here; empty: Coordinates
+	Coordinates string // "group:artifact:version"
+	Repo        string // beside Maven Central; may be empty
+	Exclusions  []string
+}
+
+// collector gathers what one attempt asks for.
+type collector struct {
+	asked
+	a      tasks.Attempt
+	locate func(field, path string) (place, error)
+	here   string   // version of the interpreter, if that is known
+	open   []string // requirements files that are being read
+}
 
 func uninstallable(format string, args ...any) error {
 	return &tasks.Invalid{Code: "LIBRARY_INSTALLATION_ERROR", Message: fmt.Sprintf(format, args...)}
 }
 
-// requirements collects what the task's libraries and its environment name.
-// skipped are the libraries that plain Python has no use for.
-func (o *Options) requirements(a tasks.Attempt) (reqs []requirement, skipped []string, err error) {
+// collect gathers what the task's libraries, its environment and, if that has
+// none, the notebook itself ask for.
+func (o *Options) collect(ctx context.Context, a tasks.Attempt, out tasks.Sink, inline *inlineSpec) (asked, error) {
+	c := &collector{a: a, here: o.version(), locate: func(field, path string) (place, error) {
+		return o.locate(ctx, a, out, field, path, "")
+	}}
+	if err := c.libraries(); err != nil {
+		return asked{}, err
+	}
+	if err := c.environment(inline); err != nil {
+		return asked{}, err
+	}
+	return c.asked, nil
+}
+
+// libraries takes the task's "libraries" list.
+func (c *collector) libraries() error {
 	var libs []struct {
 		Pypi         *struct{ Package, Repo string }
 		Whl          string
 		Requirements string
 		Egg          string
 		Jar          string
-		Maven        *struct{ Coordinates string }
-		Cran         json.RawMessage
-	}
-	if len(a.Task.Libraries) > 0 {
-		if err := json.Unmarshal(a.Task.Libraries, &libs); err != nil {
-			return nil, nil, invalid("libraries: %v", err)
+		Maven        *struct {
+			Coordinates, Repo string
+			Exclusions        []string
 		}
+		Cran json.RawMessage
+	}
+	if len(c.a.Task.Libraries) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(c.a.Task.Libraries, &libs); err != nil {
+		return invalid("libraries: %v", err)
 	}
 	for i, l := range libs {
 		field := fmt.Sprintf("libraries[%d]", i)
+		var err error
 		switch {
 		case l.Pypi != nil:
-			r := requirement{args: []string{l.Pypi.Package}, field: field + ".pypi"}
-			if l.Pypi.Repo != "" {
-				r.args = append(r.args, "--extra-index-url", l.Pypi.Repo)
+			if err = c.line(field+".pypi.package", l.Pypi.Package, ""); err == nil && l.Pypi.Repo != "" {
+				c.add(field+".pypi.repo", "--extra-index-url "+l.Pypi.Repo, "")
 			}
-			reqs = append(reqs, r)
 		case l.Whl != "":
-			reqs = append(reqs, requirement{args: []string{l.Whl}, field: field + ".whl"})
+			err = c.line(field+".whl", l.Whl, "")
 		case l.Requirements != "":
-			reqs = append(reqs, requirement{args: []string{"-r", l.Requirements}, field: field + ".requirements"})
-		case l.Egg != "":
-			return nil, nil, uninstallable("%s.egg: eggs are no longer supported; build a wheel", field)
-		case l.Cran != nil:
-			return nil, nil, uninstallable("%s.cran: R packages cannot be installed here; run the task on a workspace", field)
+			err = c.line(field+".requirements", "-r "+l.Requirements, "")
 		case l.Jar != "":
-			skipped = append(skipped, l.Jar)
-		case l.Maven != nil:
-			skipped = append(skipped, l.Maven.Coordinates)
-		}
-	}
-	env, err := environmentDependencies(a)
-	if err != nil {
-		return nil, nil, err
-	}
-	reqs = append(reqs, env...)
-	for i := range reqs {
-		if err := o.localize(a, &reqs[i]); err != nil {
-			return nil, nil, err
-		}
-	}
-	return reqs, skipped, nil
-}
-
-// environmentDependencies are the lines of the task's environment: each is
-// one of a requirements file.
-func environmentDependencies(a tasks.Attempt) ([]requirement, error) {
-	key := a.Task.Compute.EnvironmentKey
-	if key == "" || a.Job == nil {
-		return nil, nil
-	}
-	var reqs []requirement
-	for i, e := range a.Job.Environments {
-		if e.Key != key || len(e.Spec) == 0 {
-			continue
-		}
-		var spec struct{ Dependencies []string }
-		if err := json.Unmarshal(e.Spec, &spec); err != nil {
-			return nil, invalid("environments[%d].spec: %v", i, err)
-		}
-		for n, line := range spec.Dependencies {
-			if args := argsOf(line); len(args) > 0 {
-				reqs = append(reqs, requirement{args: args, field: fmt.Sprintf("environments[%d].spec.dependencies[%d]", i, n)})
+			var files []string
+			if files, err = c.files(field+".jar", l.Jar, ""); err == nil {
+				for _, f := range files {
+					c.jars = append(c.jars, jarLibrary{Field: field + ".jar", Path: f})
+				}
 			}
+		case l.Maven != nil && l.Maven.Coordinates != "":
+			c.jars = append(c.jars, jarLibrary{Field: field + ".maven", Coordinates: l.Maven.Coordinates, Repo: l.Maven.Repo, Exclusions: l.Maven.Exclusions})
+		case l.Egg != "":
+			err = uninstallable("%s.egg: %s is an egg, which no supported runtime installs any more; build a wheel (pip wheel . or uv build) and name it as whl", field, l.Egg)
+		case len(l.Cran) > 0:
+			err = uninstallable("%s.cran: R packages cannot be installed here; run the task on a workspace", field)
+		default:
+			err = invalid("%s: names no library; one of pypi, whl, requirements, jar, maven is needed", field)
 		}
-	}
-	return reqs, nil
-}
-
-// argsOf splits a line of a requirements file into arguments for the
-// installer: an option and its value, or one requirement, blanks and all.
-func argsOf(line string) []string {
-	line = strings.TrimSpace(line)
-	if i := strings.Index(line, " #"); i >= 0 {
-		line = strings.TrimSpace(line[:i])
-	}
-	if line == "" || line[0] == '#' {
-		return nil
-	}
-	if line[0] != '-' {
-		return []string{line}
-	}
-	option, value, _ := strings.Cut(line, " ")
-	if value = strings.TrimSpace(value); value == "" {
-		return []string{option}
-	}
-	return []string{option, value}
-}
-
-// pathOptions are the installer's options whose value is a path.
-var pathOptions = []string{"-r", "--requirement", "-c", "--constraint", "-e", "--editable", "-f", "--find-links"}
-
-// localize replaces a path in a requirement by the file or folder that it
-// means here.
-func (o *Options) localize(a tasks.Attempt, r *requirement) error {
-	path, option := &r.args[len(r.args)-1], r.args[0]
-	isPath := slices.Contains(pathOptions, option) || len(r.args) == 1 && looksLikePath(*path)
-	scheme, _, hasScheme := strings.Cut(*path, "://")
-	switch {
-	case hasScheme && (scheme == "s3" || scheme == "gs" || scheme == "abfss" || scheme == "wasbs" || scheme == "adl"):
-		return uninstallable("%s: %s lies in cloud storage, which is not here; put it beside the job file or under dbfs:/", r.field, *path)
-	case !isPath || hasScheme:
-		return nil
-	}
-	file := filepath.Join(a.Code.Dir, filepath.FromSlash(*path))
-	if strings.HasPrefix(*path, "/") || strings.HasPrefix(*path, "dbfs:/") {
-		file = o.absolute(a, *path).path
-	} else if a.Code.Dir == "" {
-		return invalid("%s: %q is relative, but this job comes from no file", r.field, *path)
-	}
-	file, err := only(file, *path)
-	if err != nil {
-		return uninstallable("%s: %v", r.field, err)
-	}
-	*path, r.path = file, file
-	if option == "-e" || option == "--editable" { // a copy will do: the run ends before it is edited
-		r.args = r.args[1:]
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// looksLikePath tells a path from the name of a package.
-func looksLikePath(s string) bool {
-	return strings.HasSuffix(s, ".whl") || strings.HasSuffix(s, ".tar.gz") || strings.HasSuffix(s, ".zip") ||
-		strings.HasPrefix(s, ".") || strings.HasPrefix(s, "/") || strings.HasPrefix(s, "dbfs:/")
+// add takes a line that is ready for the installer.
+func (c *collector) add(field, line, path string) {
+	c.python = append(c.python, venv.Requirement{Line: line, Path: path, Field: field})
 }
 
-// only is the file of a name, or the one that a pattern like dist/*.whl matches.
-func only(file, written string) (string, error) {
-	if _, err := os.Stat(file); err == nil {
-		return file, nil
-	}
-	matches, err := filepath.Glob(file)
+// unwanted are packages that would hide what the runtime brings itself.
+//
+// Source: the databricks-connect page: it conflicts with PySpark and replaces
+// its package; on Databricks itself it is there already.
+var unwanted = []string{"databricks-connect", "databricks-dbutils"}
+
+// pathOptions are the installer's options whose value is a path.
+var pathOptions = []string{"-c", "--constraint", "-e", "--editable", "-f", "--find-links"}
+
+// line takes a line of a requirements file. dir is the folder of that file;
+// empty for a line of the job.
+func (c *collector) line(field, text, dir string) error {
+	option, value := cutOption(text)
 	switch {
-	case err != nil || len(matches) == 0:
-		return "", fmt.Errorf("no file %s%s", file, beside(file, filepath.Ext(file)))
-	case len(matches) > 1:
-		return "", fmt.Errorf("%s matches %d files: %s", written, len(matches), strings.Join(matches, ", "))
+	case option == "" && value == "":
+		return nil
+	case strings.ContainsAny(value, "\r\n\x00"):
+		return invalid("%s: %q is more than one line", field, text)
+	case option == "-r" || option == "--requirement":
+		return c.requirementsFile(field, value, dir)
+	case slices.Contains(pathOptions, option):
+		if strings.Contains(value, "://") {
+			c.add(field, option+" "+value, "")
+			return nil
+		}
+		path, extras := cutExtras(value)
+		files, err := c.files(field, path, dir)
+		if err != nil {
+			return err
+		}
+		c.add(field, option+" "+files[0]+extras, files[0])
+		return nil
+	case option != "":
+		c.add(field, strings.TrimSpace(option+" "+value), "")
+		return nil
 	}
-	return matches[0], nil
+	return c.requirement(field, value, dir)
+}
+
+// requirement takes a line that is no option: a package's name, with or
+// without an address, or a path.
+func (c *collector) requirement(field, line, dir string) error {
+	name, address, direct := strings.Cut(line, " @ ")
+	address, marker, _ := strings.Cut(strings.TrimSpace(address), " ;")
+	switch {
+	case direct && (strings.HasPrefix(address, "/") || strings.HasPrefix(address, "file:/") || strings.HasPrefix(address, "dbfs:/")):
+		address = "/" + strings.TrimLeft(strings.TrimPrefix(address, "file:"), "/")
+		files, err := c.files(field, address, dir)
+		if err != nil {
+			return err
+		}
+		if marker != "" {
+			marker = " ;" + marker
+		}
+		c.add(field, name+" @ file://"+files[0]+marker, files[0])
+		return nil
+	case direct || strings.Contains(line, "://") && !cloud(line) && !strings.HasPrefix(line, "file://"):
+		c.add(field, line, "")
+		return nil
+	}
+	path, extras := cutExtras(line)
+	if !looksLikePath(path) {
+		if i := slices.IndexFunc(unwanted, func(u string) bool { return packageName(line) == u }); i >= 0 {
+			c.notes = append(c.notes, fmt.Sprintf("%s: %s is left out: here it would replace the runtime's own Spark", field, unwanted[i]))
+			return nil
+		}
+		c.add(field, line, "")
+		return nil
+	}
+	files, err := c.files(field, path, dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f, ".egg") {
+			return uninstallable("%s: %s is an egg, which no supported runtime installs any more; build a wheel", field, f)
+		}
+		c.add(field, f+extras, f)
+	}
+	return nil
+}
+
+// requirementsFile takes the lines of a file, each under its own place.
+func (c *collector) requirementsFile(field, path, dir string) error {
+	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
+		c.add(field, "-r "+path, "")
+		return nil
+	}
+	files, err := c.files(field, path, dir)
+	if err != nil {
+		return err
+	}
+	file := files[0]
+	if slices.Contains(c.open, file) {
+		return uninstallable("%s: %s includes itself", field, file)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return uninstallable("%s: %v", field, err)
+	}
+	c.open = append(c.open, file)
+	defer func() { c.open = c.open[:len(c.open)-1] }()
+	begun, at := "", 0
+	for n, line := range strings.Split(string(data), "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		if begun == "" {
+			at = n + 1
+		}
+		if rest, more := strings.CutSuffix(line, "\\"); more {
+			begun += rest
+			continue
+		}
+		line, begun = begun+line, ""
+		if err := c.line(fmt.Sprintf("%s (%s:%d)", field, filepath.Base(file), at), expanded(line), filepath.Dir(file)); err != nil {
+			return err
+		}
+	}
+	return c.line(fmt.Sprintf("%s (%s:%d)", field, filepath.Base(file), at), expanded(begun), filepath.Dir(file))
 }

@@ -245,7 +245,7 @@ func TestWheel(t *testing.T) {
 	l.libs = ""
 	res, _ = run(`{"package_name":"nowhere","entry_point":"x"}`)
 	assert.Contains(t, res.Message, "package 'nowhere' is not installed; list its wheel")
-	envs, err := filepath.Glob(filepath.Join(l.home, "envs", "*", "shop.py"))
+	envs, err := filepath.Glob(filepath.Join(l.home, "envs", "*", "lib", "*", "*", "shop.py"))
 	require.NoError(t, err)
 	assert.Len(t, envs, 1, "installed once")
 	l.libs = `[{"whl":"gone-*.whl"}]`

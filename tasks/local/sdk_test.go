@@ -118,7 +118,7 @@ func TestRequirements(t *testing.T) {
 	var invalid *tasks.Invalid
 	require.ErrorAs(t, err, &invalid)
 	assert.Equal(t, "LIBRARY_INSTALLATION_ERROR", invalid.Code)
-	assert.Contains(t, invalid.Message, "no-such-package-of-flowctl==1 (libraries[1].pypi)")
+	assert.Contains(t, invalid.Message, `libraries[1].pypi.package: "no-such-package-of-flowctl==1" cannot be installed`)
 }
 
 // IPython is there for the cells that need it, with our namespace.

@@ -20,7 +20,8 @@ type Context struct {
 	EntryPoint   string            `json:"entry_point,omitempty"`
 	NotebookPath string            `json:"notebook_path,omitempty"` // as the job writes it
 	CodeDir      string            `json:"code_dir,omitempty"`      // the root of the job's code
-	SysPath      []string          `json:"sys_path,omitempty"`      // what libraries were installed to
+	SysPath      []string          `json:"sys_path,omitempty"`      // folders to search before all others
+	EnvsDir      string            `json:"envs_dir,omitempty"`      // where %pip keeps what it installs
 	ValuesDir    string            `json:"values_dir"`
 	FS           *FS               `json:"fs,omitempty"`
 

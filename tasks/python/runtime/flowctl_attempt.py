@@ -98,10 +98,11 @@ def stop(signum, frame):
 def main():
     global attempt, process
     attempt, process = Attempt(sys.argv[1]), os.getpid()
-    try:
-        os.set_inheritable(3, False)  # the lock that says we are alive
-    except OSError:
-        pass
+    for lock in (3, 4):  # what says that we are alive, and that the environment is in use
+        try:
+            os.set_inheritable(lock, False)
+        except OSError:
+            pass
     context = attempt.context
     resumed = "--resume" in sys.argv
     sys.path[:0] = context.get("sys_path", ())
