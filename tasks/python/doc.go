@@ -16,7 +16,7 @@
 //	              output.log that it wrote
 //	secrets.json  scope → key → value, until the attempt has ended
 //	child-N/      an attempt directory of each dbutils.notebook.run
-//	overlay/      what %pip installed
+//	overlays      folders of packages that %pip installed, one a line
 //	lock          held (flock) through an inherited descriptor as long as the
 //	              process lives; that, not a pid, says whether it is alive
 //	resume.json   only between dbutils.library.restartPython and the re-exec

@@ -97,12 +97,13 @@ def stop(signum, frame):
 
 def main():
     global attempt, process
-    attempt, process = Attempt(sys.argv[1]), os.getpid()
     for lock in (3, 4):  # what says that we are alive, and that the environment is in use
         try:
             os.set_inheritable(lock, False)
         except OSError:
-            pass
+            break
+        locks.append(lock)
+    attempt, process = Attempt(sys.argv[1]), os.getpid()
     context = attempt.context
     resumed = "--resume" in sys.argv
     sys.path[:0] = context.get("sys_path", ())
@@ -184,3 +185,4 @@ def flush():
 
 
 attempt = process = None  # set by main
+locks = []  # descriptors that we inherited, and pass on when Python restarts

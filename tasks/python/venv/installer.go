@@ -35,7 +35,7 @@ func (b *build) install(ctx context.Context, base python) (who string, err error
 func (b *build) uv(ctx context.Context, uv, list string, base python) (string, error) {
 	args := []string{
 		"pip", "install", "--python", filepath.Join(b.dir, "bin", "python"), "--no-progress", "--color", "never",
-		"--index-strategy", "unsafe-best-match", "--no-break-system-packages", "-r", list,
+		"--index-strategy", "unsafe-best-match", "-r", list,
 	}
 	for _, r := range b.spec.Requirements { // what uv takes on its command line only
 		option, value, _ := strings.Cut(strings.TrimSpace(r.Line), " ")
@@ -60,8 +60,14 @@ func (b *build) uv(ctx context.Context, uv, list string, base python) (string, e
 	stop := b.report("building environment with uv")
 	defer stop()
 	_, err := b.installer(ctx, uv, append(slices.Clone(args), "-c", keep)...)
-	if refused := new(Error); errors.As(err, &refused) && versions.Len() > 0 {
+	refused := new(Error)
+	if errors.As(err, &refused) && versions.Len() > 0 && !refused.Offline {
 		_, err = b.installer(ctx, uv, args...)
+	}
+	if errors.As(err, &refused) && refused.Offline { // its cache may have all that it takes
+		if _, again := b.installer(ctx, uv, append(slices.Clone(args), "--offline")...); again == nil {
+			err = nil
+		}
 	}
 	if err != nil {
 		return "", err

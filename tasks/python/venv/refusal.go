@@ -13,6 +13,8 @@ type Error struct {
 	Blamed []Requirement // those that it is about; empty if that cannot be told
 	Reason string        // in a line
 	Output string        // all that the installer said
+	// Offline says that an index could not be reached: it may do another time.
+	Offline bool
 }
 
 func (e *Error) Error() string {
@@ -39,9 +41,9 @@ func refusal(said string, exit error, reqs []Requirement) *Error {
 	if e.Reason == "" {
 		e.Reason = "the installer ended with " + exit.Error()
 	}
-	low := strings.ToLower(said)
+	e.Offline = offline.in(said)
 	for _, m := range mends {
-		if slices.ContainsFunc(m.signs, func(sign string) bool { return strings.Contains(low, sign) }) {
+		if m.signs.in(said) {
 			e.Reason += "; " + m.advice
 			break
 		}
@@ -49,52 +51,66 @@ func refusal(said string, exit error, reqs []Requirement) *Error {
 	return e
 }
 
-// mends are what to do about the refusals that people meet most.
-var mends = []struct {
-	signs  []string
-	advice string
-}{
-	{
-		[]string{
-			"failed to establish a new connection", "name resolution", "network is unreachable", "connection refused", "connecttimeout", "readtimeout",
-			"dns error", "failed to fetch", "could not connect", "proxyerror", "newconnectionerror", "connection error", "error sending request",
-		},
-		"the package index cannot be reached: check the network, or install from a folder by the lines --no-index and --find-links DIR",
-	},
-	{[]string{"certificate_verify_failed", "invalid peer certificate"}, "the index's certificate is not trusted: set PIP_CERT or SSL_CERT_FILE"},
-	{[]string{"401 ", "403 ", "unauthorized", "forbidden"}, "the index asks for a name and a password: put them into PIP_INDEX_URL or UV_INDEX_URL"},
-	{[]string{"requires a different python", "requires-python", "does not satisfy python"}, "another Python can be named by --python or $FLOWCTL_PYTHON"},
-	{[]string{"resolutionimpossible", "conflicting dependencies", "are incompatible", "unsatisfiable"}, "these requirements cannot be met together: loosen one of them"},
+// signs are words of an installer, in small letters, by which something is known.
+type signs []string
+
+func (s signs) in(said string) bool {
+	said = strings.ToLower(said)
+	return slices.ContainsFunc(s, func(sign string) bool { return strings.Contains(said, sign) })
 }
 
-// complaint is the part of an installer's words that says what is wrong.
+// offline are the signs of an index that cannot be reached.
+var offline = signs{
+	"failed to establish a new connection", "name resolution", "network is unreachable", "connection refused", "connecttimeout", "readtimeout",
+	"dns error", "could not connect", "proxyerror", "newconnectionerror", "connection error", "error sending request",
+}
+
+// mends are what to do about the refusals that people meet most.
+var mends = []struct {
+	signs  signs
+	advice string
+}{
+	{offline, "the package index cannot be reached: check the network, or install from a folder by the lines --no-index and --find-links DIR"},
+	{signs{"certificate_verify_failed", "invalid peer certificate"}, "the index's certificate is not trusted: set PIP_CERT or SSL_CERT_FILE"},
+	{signs{"401 ", "403 ", "unauthorized", "forbidden"}, "the index asks for a name and a password: put them into PIP_INDEX_URL or UV_INDEX_URL"},
+	{signs{"requires a different python", "requires-python", "does not satisfy python"}, "another Python can be named by --python or $FLOWCTL_PYTHON"},
+	{signs{"resolutionimpossible", "conflicting dependencies", "are incompatible"}, "these requirements cannot be met together: loosen one of them"},
+}
+
+// complaint is the part of an installer's words that says what is wrong: its
+// error lines with their causes, and the last line of a project's own build.
 func complaint(said string) string {
 	var core []string
-	lines := strings.Split(said, "\n")
-	if i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), "×") }); i >= 0 { // uv
-		for _, l := range lines[i:] {
-			if l = strings.TrimLeft(strings.TrimSpace(l), "×╰─▶│ "); strings.HasPrefix(l, "hint:") {
-				break
-			}
-			core = append(core, l)
-		}
-		return strings.Join(core, " ")
-	}
-	conflict := false
-	for _, l := range lines {
-		switch l := strings.TrimSpace(l); {
-		case strings.HasPrefix(strings.ToLower(l), "error:"): // both
+	conflict, inBuild, last := false, false, ""
+	for _, line := range strings.Split(said, "\n") {
+		l := strings.TrimLeft(strings.TrimSpace(line), "×╰─▶│>| ") // uv once drew trees
+		low := strings.ToLower(l)
+		switch {
+		case l == "":
+			conflict = false
+			continue
+		case l == "[end of output]":
+			core, inBuild = append(core, last), false
+		case l == "[stderr]" || strings.HasSuffix(l, "lines of output]"):
+			inBuild = true
+		case strings.HasPrefix(low, "hint:") || strings.HasPrefix(low, "note:") || strings.HasPrefix(low, "warning:"):
+			conflict = false
+		case strings.HasPrefix(low, "error:"):
 			core = append(core, strings.TrimSpace(l[len("error:"):]))
-		case strings.HasPrefix(l, "Caused by:"):
+		case strings.HasPrefix(low, "cause:"):
+			core = append(core, "("+strings.TrimSpace(l[len("cause:"):])+")")
+		case strings.HasPrefix(l, "Caused by:"), strings.HasPrefix(strings.TrimSpace(line), "×"), strings.HasPrefix(strings.TrimSpace(line), "╰─▶"):
 			core = append(core, l)
 		case strings.HasPrefix(l, "The conflict is caused by"):
 			conflict = true
 			core = append(core, l)
-		case conflict && l != "" && !strings.HasPrefix(l, "To fix this"):
+		case conflict && !strings.HasPrefix(l, "To fix this"):
 			core = append(core, l+";")
-		default:
-			conflict = conflict && l != "" && !strings.HasPrefix(l, "To fix this")
 		}
+		last = l
+	}
+	if inBuild { // uv does not mark its end
+		core = append(core, last)
 	}
 	return strings.Join(core, " ")
 }
@@ -102,12 +118,23 @@ func complaint(said string) string {
 // fromLine is how pip says which line of our list brought it to a package.
 var fromLine = regexp.MustCompile(`\(from (?:[^()]*->)?-r [^()]*requirements\.txt \(line (\d+)\)\)`)
 
+// position is how uv says where in our list it cannot read on.
+var position = regexp.MustCompile("`[^`]*requirements\\.txt` at position (\\d+)")
+
 // notWord separates the words of a complaint.
 var notWord = regexp.MustCompile(`[^A-Za-z0-9._/-]+`)
 
 // blamed finds the requirements that a complaint is about: those that it
 // names, else the one that the installer was at, else all.
 func blamed(core, said string, reqs []Requirement) []Requirement {
+	if at := position.FindStringSubmatch(core); at != nil {
+		rest, _ := strconv.Atoi(at[1])
+		for i, r := range reqs {
+			if rest -= len(r.Line) + 1; rest < 0 {
+				return reqs[i : i+1]
+			}
+		}
+	}
 	words := map[string]bool{}
 	for _, w := range notWord.Split(core, -1) {
 		words[normal(w)] = true

@@ -1,8 +1,7 @@
 """dbutils.library and %pip: what a notebook installs for itself."""
-import os
 import sys
 
-from flowctl_rt import FlowctlUnsupported, attempt
+from flowctl_rt import FlowctlUnsupported
 from flowctl_rt.dbutils import Group
 
 
@@ -22,38 +21,60 @@ class Library(Group):
     installPyPI = install
 
 
-def overlay():
-    """The folder of what %pip installed in this attempt."""
-    return os.path.join(attempt().dir, "overlay")
-
-
-def use_overlay():
-    """Make the overlay importable, here and in child processes."""
-    folder = overlay()
-    if os.path.isdir(folder) and folder not in sys.path:
-        sys.path.insert(0, folder)
-        old = os.environ.get("PYTHONPATH")
-        os.environ["PYTHONPATH"] = folder + (os.pathsep + old if old else "")
-
-
 def pip(line):
-    """Run a %pip line: install goes to the overlay, all else to pip as it is."""
-    import importlib
+    """Run a %pip line: install makes an overlay, all else is left to pip."""
     import shlex
     import subprocess
 
-    args = shlex.split(line, comments=True)
+    from flowctl_rt import overlay, warn
+
+    args = [_local(a) for a in shlex.split(line, comments=True)]
+    for i in range(1, len(args)):
+        if args[i - 1] in ("-r", "--requirement"):
+            args[i] = _localized(args[i])
     if not args:
         raise ValueError("%pip: say what to do, for example %pip install PACKAGE")
-    command = [sys.executable, "-m", "pip", args[0], "--disable-pip-version-check"]
-    if args[0] == "install":
-        command += ["--no-input", "--target", overlay(), "--upgrade"]
-        args = [a for a in args if a not in ("-q", "--quiet", "-U", "--upgrade", "--user")]
-    elif args[0] in ("list", "freeze") and os.path.isdir(overlay()):
-        command += ["--path", overlay()]
     sys.stdout.flush()
-    done = subprocess.run(command + args[1:])
-    if done.returncode != 0:
-        raise RuntimeError("%%pip %s failed with exit status %d" % (line.strip(), done.returncode))
-    use_overlay()
-    importlib.invalidate_caches()
+    if args[0] == "uninstall":
+        # The environment is not this notebook's alone.
+        warn("%%pip %s: packages stay installed here; import order decides, install another version instead" % line.strip())
+        return
+    if args[0] == "install":
+        status = overlay.install([a for a in args[1:] if a != "--user"])
+    else:
+        status = subprocess.run([sys.executable, "-m", "pip", args[0], "--disable-pip-version-check"] + args[1:]).returncode
+    if status != 0:
+        raise RuntimeError("%%pip %s failed with exit status %d" % (line.strip(), status))
+
+
+def _local(word):
+    """A path of a workspace or a volume as it is here; all else as it is."""
+    from flowctl_rt import paths
+
+    bare = word[5:] if word.startswith("dbfs:/") else word
+    if word.startswith("dbfs:/") and not bare.startswith("/Volumes/"):
+        bare = "/dbfs" + bare
+    return paths.local(bare) or word if bare.startswith("/") else word
+
+
+def _localized(path):
+    """A requirements file in which the paths are as they are here."""
+    import hashlib
+    import os
+
+    from flowctl_rt import attempt
+
+    try:
+        with open(path, encoding="utf-8-sig") as f:
+            text = f.read()
+    except OSError:
+        return path  # pip says what is wrong
+    if not any(p in text for p in ("/Workspace/", "/Volumes/", "/dbfs/", "dbfs:/")):
+        return path
+    text = "\n".join(" ".join(_local(w) for w in line.split(" ")) for line in text.split("\n"))
+    folder = os.path.join(attempt().dir, "requirements-" + hashlib.sha256(path.encode()).hexdigest()[:8])
+    os.makedirs(folder, exist_ok=True)
+    copy = os.path.join(folder, os.path.basename(path))
+    with open(copy, "w", encoding="utf-8") as f:
+        f.write(text)
+    return copy

@@ -149,7 +149,10 @@ def run(context, resumed):
     for extra in [context.get("code_dir"), folder]:
         if extra and extra not in sys.path:
             sys.path.insert(0, extra)
-    library.use_overlay()
+    if resumed:
+        from flowctl_rt import overlay
+
+        overlay.use()
     try:
         for file, start in reversed(frames):  # a notebook that was %run ends before the one that ran it goes on
             runner.notebook(file, start)
@@ -190,7 +193,8 @@ def _restart(runner):
                    "restarts": runner.restarts + 1}, f)
     entry = sys.modules["flowctl_attempt"]
     entry.flush()
-    os.set_inheritable(3, True)  # the lock goes along
+    for lock in entry.locks:
+        os.set_inheritable(lock, True)  # the locks go along
     os.execv(sys.executable, [sys.executable, main_script(), a.dir, "--resume"])
 
 
