@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +19,7 @@ func (b *build) install(ctx context.Context, base python) (who string, err error
 	list := filepath.Join(b.dir, "requirements.txt")
 	var text strings.Builder
 	for _, r := range b.spec.Requirements {
-		fmt.Fprintln(&text, r.Line)
+		fmt.Fprintln(&text, r.listed())
 	}
 	if err := os.WriteFile(list, []byte(text.String()), 0o600); err != nil {
 		return "", fmt.Errorf("build environment: %w", err)
@@ -27,6 +28,15 @@ func (b *build) install(ctx context.Context, base python) (who string, err error
 		return b.uv(ctx, uv, list, base)
 	}
 	return b.pip(ctx, list, base)
+}
+
+// listed is the requirement as it stands in the installer's list: a path with
+// a blank or the like in it is written as an address there.
+func (r Requirement) listed() string {
+	if r.Path == "" || !strings.HasPrefix(r.Line, r.Path) && !r.editable() || !strings.ContainsAny(r.Path, " #%[]?;\\\"'") {
+		return r.Line
+	}
+	return strings.Replace(r.Line, r.Path, (&url.URL{Scheme: "file", Path: r.Path}).String(), 1)
 }
 
 // uv installs by uv. It does not see the interpreter's own packages, so it is
@@ -61,7 +71,7 @@ func (b *build) uv(ctx context.Context, uv, list string, base python) (string, e
 	defer stop()
 	_, err := b.installer(ctx, uv, append(slices.Clone(args), "-c", keep)...)
 	refused := new(Error)
-	if errors.As(err, &refused) && versions.Len() > 0 && !refused.Offline {
+	if errors.As(err, &refused) && versions.Len() > 0 && strings.Contains(refused.Output, "No solution found") {
 		_, err = b.installer(ctx, uv, args...)
 	}
 	if errors.As(err, &refused) && refused.Offline { // its cache may have all that it takes

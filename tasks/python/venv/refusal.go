@@ -37,6 +37,12 @@ func refusal(said string, exit error, reqs []Requirement) *Error {
 	e := &Error{Output: said}
 	core := complaint(said)
 	e.Blamed = blamed(core, said, reqs)
+	core = listLine.ReplaceAllStringFunc(core, func(ref string) string {
+		if r := at(listLine.FindStringSubmatch(ref)[1], reqs); len(r) > 0 {
+			return r[0].Line
+		}
+		return ref
+	})
 	e.Reason = short(strings.Join(strings.Fields(core), " "), 600)
 	if e.Reason == "" {
 		e.Reason = "the installer ended with " + exit.Error()
@@ -81,13 +87,13 @@ var mends = []struct {
 // error lines with their causes, and the last line of a project's own build.
 func complaint(said string) string {
 	var core []string
-	conflict, inBuild, last := false, false, ""
+	conflict, cause, inBuild, last := false, false, false, ""
 	for _, line := range strings.Split(said, "\n") {
 		l := strings.TrimLeft(strings.TrimSpace(line), "×╰─▶│>| ") // uv once drew trees
 		low := strings.ToLower(l)
 		switch {
 		case l == "":
-			conflict = false
+			conflict, cause = false, false
 			continue
 		case l == "[end of output]":
 			core, inBuild = append(core, last), false
@@ -98,7 +104,9 @@ func complaint(said string) string {
 		case strings.HasPrefix(low, "error:"):
 			core = append(core, strings.TrimSpace(l[len("error:"):]))
 		case strings.HasPrefix(low, "cause:"):
-			core = append(core, "("+strings.TrimSpace(l[len("cause:"):])+")")
+			core, cause = append(core, "("+strings.TrimSpace(l[len("cause:"):])+")"), true
+		case cause && strings.HasPrefix(line, "         "):
+			core = append(core, l)
 		case strings.HasPrefix(l, "Caused by:"), strings.HasPrefix(strings.TrimSpace(line), "×"), strings.HasPrefix(strings.TrimSpace(line), "╰─▶"):
 			core = append(core, l)
 		case strings.HasPrefix(l, "The conflict is caused by"):
@@ -115,6 +123,17 @@ func complaint(said string) string {
 	return strings.Join(core, " ")
 }
 
+// listLine is how pip names a line of our list.
+var listLine = regexp.MustCompile(`-r [^()]*requirements\.txt \(line (\d+)\)`)
+
+// at is the requirement on a line of our list, by its number.
+func at(number string, reqs []Requirement) []Requirement {
+	if n, err := strconv.Atoi(number); err == nil && n >= 1 && n <= len(reqs) {
+		return reqs[n-1 : n]
+	}
+	return nil
+}
+
 // fromLine is how pip says which line of our list brought it to a package.
 var fromLine = regexp.MustCompile(`\(from (?:[^()]*->)?-r [^()]*requirements\.txt \(line (\d+)\)\)`)
 
@@ -122,18 +141,25 @@ var fromLine = regexp.MustCompile(`\(from (?:[^()]*->)?-r [^()]*requirements\.tx
 var position = regexp.MustCompile("`[^`]*requirements\\.txt` at position (\\d+)")
 
 // notWord separates the words of a complaint.
-var notWord = regexp.MustCompile(`[^A-Za-z0-9._/-]+`)
+var notWord = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
 // blamed finds the requirements that a complaint is about: those that it
 // names, else the one that the installer was at, else all.
 func blamed(core, said string, reqs []Requirement) []Requirement {
-	if at := position.FindStringSubmatch(core); at != nil {
-		rest, _ := strconv.Atoi(at[1])
+	if where := position.FindStringSubmatch(core); where != nil {
+		rest, _ := strconv.Atoi(where[1])
 		for i, r := range reqs {
-			if rest -= len(r.Line) + 1; rest < 0 {
+			if rest -= len(r.listed()) + 1; rest < 0 {
 				return reqs[i : i+1]
 			}
 		}
+	}
+	var listed []Requirement
+	for _, m := range listLine.FindAllStringSubmatch(core, -1) {
+		listed = append(listed, at(m[1], reqs)...)
+	}
+	if len(listed) > 0 {
+		return listed
 	}
 	words := map[string]bool{}
 	for _, w := range notWord.Split(core, -1) {
@@ -148,9 +174,9 @@ func blamed(core, said string, reqs []Requirement) []Requirement {
 	if len(named) > 0 {
 		return named
 	}
-	if at := fromLine.FindAllStringSubmatch(said, -1); len(at) > 0 {
-		if n, err := strconv.Atoi(at[len(at)-1][1]); err == nil && n >= 1 && n <= len(reqs) {
-			return reqs[n-1 : n]
+	if from := fromLine.FindAllStringSubmatch(said, -1); len(from) > 0 {
+		if last := at(from[len(from)-1][1], reqs); last != nil {
+			return last
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(reqs), func(r Requirement) bool {
