@@ -39,12 +39,19 @@ func jarNames(jars []jarLibrary) []string {
 	return names
 }
 
-// env is what processes in the environment have in theirs.
-func (e environment) env() []string {
+// activate adds to a process's variables what leads it and its children to
+// the environment's programs.
+func (e environment) activate(env []string) []string {
 	if e.Bin == "" {
-		return nil
+		return env
 	}
-	return []string{"VIRTUAL_ENV=" + filepath.Dir(e.Bin), "PATH=" + e.Bin + string(os.PathListSeparator) + os.Getenv("PATH")}
+	path := ""
+	for _, v := range env {
+		if value, ok := strings.CutPrefix(v, "PATH="); ok {
+			path = value
+		}
+	}
+	return append(env, "VIRTUAL_ENV="+filepath.Dir(e.Bin), "PATH="+e.Bin+string(os.PathListSeparator)+path)
 }
 
 // environment finds the Python of an attempt, and builds its environment if

@@ -124,8 +124,7 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 	}
 	env = append(env, o.Env...)
 	env = append(env, a.Code.Env...)
-	env = append(env, py.env()...)
-	env = append(env, python.Env(runtime, a.Dir, a.ValuesDir, nil)...)
+	env = append(py.activate(env), python.Env(runtime, a.Dir, a.ValuesDir, nil)...)
 	workdir := filepath.Dir(c.Path)
 	if c.Path == "" {
 		workdir = a.Dir
