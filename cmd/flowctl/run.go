@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -232,7 +233,11 @@ func (e *env) needPython(ctx context.Context, job *jobspec.Job) error {
 			t = t.ForEach.Task
 		}
 		if slices.Contains(local.Kinds(), t.Type) {
-			if _, err := python.Find(ctx, e.python); err != nil {
+			home, err := e.dataDir()
+			if err != nil {
+				return err
+			}
+			if _, err := python.Locate(ctx, e.python, filepath.Join(home, "python.json")); err != nil {
 				return unable(err)
 			}
 			return nil

@@ -58,23 +58,23 @@ func (e environment) activate(env []string) []string {
 // the task or, where the task names none, its notebook (inline) asks for
 // packages. The caller releases it.
 func (o *Options) environment(ctx context.Context, a tasks.Attempt, out tasks.Sink, inline *inlineSpec) (environment, error) {
-	interpreter, err := o.Interpreter()
+	interpreter, err := o.interpreter(a.Home)
 	if err != nil {
 		return environment{}, err
 	}
-	want, err := o.collect(ctx, a, out, inline)
+	want, err := o.collect(ctx, a, out, interpreter.Version, inline)
 	if err != nil {
 		return environment{}, err
 	}
 	for _, text := range want.notes {
 		note(a, out, text)
 	}
-	e := environment{Interpreter: interpreter, Jars: want.jars}
+	e := environment{Interpreter: interpreter.Path, Jars: want.jars}
 	if len(want.python) == 0 {
 		return e, nil
 	}
 	built, err := venv.Store{Dir: filepath.Join(a.Home, "envs")}.Ensure(ctx,
-		venv.Spec{Interpreter: interpreter, Requirements: want.python}, progress(a, out, want.brief))
+		venv.Spec{Interpreter: interpreter.Path, Requirements: want.python}, progress(a, out, want.brief))
 	if err != nil {
 		return environment{}, unbuildable(a, err)
 	}

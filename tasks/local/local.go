@@ -40,9 +40,9 @@ type Options struct {
 	// WorkspaceID is what tasks see as the workspace's id.
 	WorkspaceID string
 
-	once        sync.Once
-	interpreter python.Interpreter
-	findErr     error
+	once    sync.Once
+	found   python.Interpreter
+	findErr error
 }
 
 // Kinds are the task kinds that have a local runner.
@@ -66,16 +66,13 @@ func (o *Options) grace() time.Duration {
 	return 30 * time.Second
 }
 
-// Interpreter finds the interpreter, once.
-func (o *Options) Interpreter() (string, error) {
-	o.once.Do(func() { o.interpreter, o.findErr = python.Locate(context.Background(), o.Python, "") })
-	return o.interpreter.Path, o.findErr
-}
-
-// version is the interpreter's, if it could be told without starting it.
-func (o *Options) version() string {
-	_, _ = o.Interpreter() // without one there is no version
-	return o.interpreter.Version
+// interpreter finds the interpreter, once. What stands behind a version
+// manager's shim is remembered in the data directory.
+func (o *Options) interpreter(home string) (python.Interpreter, error) {
+	o.once.Do(func() {
+		o.found, o.findErr = python.Locate(context.Background(), o.Python, filepath.Join(home, "python.json"))
+	})
+	return o.found, o.findErr
 }
 
 // python makes the launch of a Python attempt. c holds what its kind needs,

@@ -44,9 +44,9 @@ func uninstallable(format string, args ...any) error {
 }
 
 // collect gathers what the task's libraries, its environment and, if that has
-// none, the notebook itself ask for.
-func (o *Options) collect(ctx context.Context, a tasks.Attempt, out tasks.Sink, inline *inlineSpec) (asked, error) {
-	c := &collector{a: a, here: o.version(), locate: func(field, path string) (place, error) {
+// none, the notebook itself ask for. version is the interpreter's.
+func (o *Options) collect(ctx context.Context, a tasks.Attempt, out tasks.Sink, version string, inline *inlineSpec) (asked, error) {
+	c := &collector{a: a, here: version, locate: func(field, path string) (place, error) {
 		return o.locate(ctx, a, out, field, path, "")
 	}}
 	if err := c.libraries(); err != nil {
@@ -147,6 +147,10 @@ func (c *collector) line(field, text, dir string) error {
 		files, err := c.files(field, path, dir)
 		if err != nil {
 			return err
+		}
+		if (option == "-e" || option == "--editable") && strings.HasPrefix(files[0], filepath.Dir(c.a.ValuesDir)+string(filepath.Separator)) {
+			c.add(field, files[0]+extras, files[0]) // of the run's own checkout, which nobody edits: a copy serves other runs too
+			return nil
 		}
 		c.add(field, option+" "+files[0]+extras, files[0])
 		return nil

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -205,18 +206,26 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// wheel builds a pure Python wheel.
+// wheel builds a pure Python wheel of one module.
 func (l *lab) wheel(name, metadata, code string) {
+	l.wheelOf(name, metadata, map[string]string{name + ".py": code, "INFO/entry_points.txt": "[any]\nmain = " + name + ":main\n"})
+}
+
+// wheelOf builds a wheel of these files; INFO stands for its metadata's folder.
+func (l *lab) wheelOf(name, metadata string, files map[string]string) {
 	f, err := os.Create(filepath.Join(l.dir, name+"-1.0-py3-none-any.whl"))
 	require.NoError(l, err)
 	z := zip.NewWriter(f)
-	for path, text := range map[string]string{
-		name + ".py":                             code,
-		name + "-1.0.dist-info/METADATA":         "Metadata-Version: 2.1\nName: " + name + "\nVersion: 1.0\n" + metadata,
-		name + "-1.0.dist-info/entry_points.txt": "[any]\nmain = " + name + ":main\n",
-		name + "-1.0.dist-info/WHEEL":            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-		name + "-1.0.dist-info/RECORD":           "",
-	} {
+	info := name + "-1.0.dist-info/"
+	all := map[string]string{
+		info + "METADATA": "Metadata-Version: 2.1\nName: " + name + "\nVersion: 1.0\n" + metadata,
+		info + "WHEEL":    "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+		info + "RECORD":   "",
+	}
+	for path, text := range files {
+		all[strings.Replace(path, "INFO/", info, 1)] = text
+	}
+	for path, text := range all {
 		w, err := z.Create(path)
 		require.NoError(l, err)
 		_, err = w.Write([]byte(text))
@@ -242,6 +251,8 @@ func TestWheel(t *testing.T) {
 	assert.Equal(t, "by name\n", log)
 	res, _ := run(`{"package_name":"shop","entry_point":"gone"}`)
 	assert.Contains(t, res.Message, "no entry point 'gone' (it declares: main)")
+	res, _ = run(`{"package_name":"shop","entry_point":"sys"}`)
+	assert.Equal(t, "TypeError: entry point 'sys' of package 'shop' is a module, not a function", res.Message)
 	l.libs = ""
 	res, _ = run(`{"package_name":"nowhere","entry_point":"x"}`)
 	assert.Contains(t, res.Message, "package 'nowhere' is not installed; list its wheel")

@@ -43,6 +43,7 @@ func refusal(said string, exit error, reqs []Requirement) *Error {
 		}
 		return ref
 	})
+	core = choice.ReplaceAllString(core, "(from versions: …, $1)")
 	e.Reason = short(strings.Join(strings.Fields(core), " "), 600)
 	if e.Reason == "" {
 		e.Reason = "the installer ended with " + exit.Error()
@@ -101,6 +102,8 @@ func complaint(said string) string {
 			inBuild = true
 		case strings.HasPrefix(low, "hint:") || strings.HasPrefix(low, "note:") || strings.HasPrefix(low, "warning:"):
 			conflict = false
+		case strings.HasPrefix(low, "error: no matching distribution found") && len(core) > 0:
+			// the line before says more
 		case strings.HasPrefix(low, "error:"):
 			core = append(core, strings.TrimSpace(l[len("error:"):]))
 		case strings.HasPrefix(low, "cause:"):
@@ -122,6 +125,9 @@ func complaint(said string) string {
 	}
 	return strings.Join(core, " ")
 }
+
+// choice is pip's list of versions, of which the last few will do.
+var choice = regexp.MustCompile(`\(from versions: [^()]*, ([^(),]+, [^(),]+, [^(),]+)\)`)
 
 // listLine is how pip names a line of our list.
 var listLine = regexp.MustCompile(`-r [^()]*requirements\.txt \(line (\d+)\)`)
