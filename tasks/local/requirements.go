@@ -225,12 +225,12 @@ func (c *collector) requirementsFile(field, path, dir string) error {
 	c.open = append(c.open, file)
 	defer func() { c.open = c.open[:len(c.open)-1] }()
 	begun, at := "", 0
-	for n, line := range strings.Split(string(data), "\n") {
+	for n, line := range strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n") {
 		line = strings.TrimSuffix(line, "\r")
 		if begun == "" {
 			at = n + 1
 		}
-		if rest, more := strings.CutSuffix(line, "\\"); more {
+		if rest, more := strings.CutSuffix(line, "\\"); more && !strings.HasPrefix(strings.TrimSpace(line), "#") {
 			begun += rest
 			continue
 		}

@@ -76,7 +76,7 @@ func (b *build) run(ctx context.Context) error {
 		return fmt.Errorf("publish environment: %w", err)
 	}
 	if !unpacked {
-		b.say(fmt.Sprintf("environment built in %.1f s by %s, %d packages", time.Since(begin).Seconds(), m.MadeBy, len(m.Packages)))
+		b.say(fmt.Sprintf("environment built in %.1f s by %s, %s", time.Since(begin).Seconds(), m.MadeBy, count(len(m.Packages))))
 	}
 	return nil
 }
@@ -178,4 +178,11 @@ func canceled(ctx context.Context) error {
 		return errors.Join(context.Cause(ctx))
 	}
 	return nil
+}
+
+func count(packages int) string {
+	if packages == 1 {
+		return "1 package"
+	}
+	return fmt.Sprintf("%d packages", packages)
 }

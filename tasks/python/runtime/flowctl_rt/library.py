@@ -42,7 +42,7 @@ def pip(line):
     if args[0] == "install":
         status = overlay.install([a for a in args[1:] if a != "--user"])
     else:
-        status = subprocess.run([sys.executable, "-m", "pip", args[0], "--disable-pip-version-check"] + args[1:]).returncode
+        status = subprocess.run(overlay.pip_command(sys.executable) + [args[0], "--disable-pip-version-check"] + args[1:]).returncode
     if status != 0:
         raise RuntimeError("%%pip %s failed with exit status %d" % (line.strip(), status))
 

@@ -204,7 +204,8 @@ def _build(folder, args, lock):
     began = time.time()
     env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX")}
     env["PIP_USER"] = "0"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--symlinks", folder], env=env, check=True, pass_fds=(lock,))
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--symlinks", folder],
+                   env=env, check=True, pass_fds=(lock,), cwd=_store())
     below = _sites()[::-1] + [s for s in site.getsitepackages() if os.path.isdir(s)]
     if site.ENABLE_USER_SITE:
         below.append(site.getusersitepackages())
@@ -243,15 +244,22 @@ def _installer(python, env, lock):
     import shutil
     import subprocess
 
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    pip = pip_command(python) + ["install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
     if importlib.util.find_spec("pip") is not None:
         return pip
     if shutil.which("uv"):
         return ["uv", "pip", "install", "--python", python, "--no-progress"]
-    done = subprocess.run([python, "-m", "ensurepip", "--default-pip"], env=env, pass_fds=(lock,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = subprocess.run([python, "-m", "ensurepip", "--default-pip"], env=env, cwd=_store(),
+                          pass_fds=(lock,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if done.returncode != 0:
         raise FileNotFoundError("there is no installer: %s has neither pip nor ensurepip, and uv is not on PATH" % sys.executable)
     return pip
+
+
+def pip_command(python):
+    """How to start pip, whatever modules lie in the working folder: a notebook
+    may well be called pip, or as one of pip's own modules."""
+    return [python, "-c", "import sys; del sys.path[0]; sys.argv[0] = 'pip'; import runpy; runpy.run_module('pip', run_name='__main__', alter_sys=True)"]
 
 
 def _packages(site):
