@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -54,21 +55,27 @@ type bench struct {
 	wheels string
 	python string
 	said   []string
+	index  bool // the package index may be asked
 }
 
 func newBench(t *testing.T) *bench {
 	for _, name := range []string{"PIP_CONFIG_FILE", "UV_CONFIG_FILE"} { // the machine's own settings are not the test's
 		t.Setenv(name, "/dev/null")
 	}
-	t.Setenv("PIP_NO_INDEX", "1")
-	t.Setenv("UV_NO_INDEX", "1")
+	t.Setenv("PIP_NO_INDEX", "1") // for the builds of projects too
 	interpreter, err := python.Find(t.Context(), "")
 	require.NoError(t, err)
 	return &bench{T: t, store: venv.Store{Dir: filepath.Join(t.TempDir(), "envs")}, wheels: t.TempDir(), python: interpreter}
 }
 
-// byPip takes uv from PATH, so that pip is used.
-func (b *bench) byPip() {
+// by lets pip or uv install.
+func (b *bench) by(installer string) {
+	if installer == "uv" {
+		if _, err := exec.LookPath("uv"); err != nil {
+			b.Skip("uv is not on PATH")
+		}
+		return
+	}
 	if exec.Command(b.python, "-m", "pip", "--version").Run() != nil {
 		b.Skip("this interpreter has no pip")
 	}
@@ -116,6 +123,9 @@ func lines(text ...string) []venv.Requirement {
 
 func (b *bench) ensure(reqs ...string) (*venv.Env, error) {
 	b.said = nil
+	if !b.index && slices.ContainsFunc(reqs, func(r string) bool { return !strings.HasPrefix(r, "/") }) {
+		reqs = append(reqs, "--no-index")
+	}
 	return b.store.Ensure(b.Context(), venv.Spec{Interpreter: b.python, Requirements: lines(reqs...)}, func(text string) { b.said = append(b.said, text) })
 }
 
@@ -140,11 +150,7 @@ func TestInstallers(t *testing.T) {
 	for _, by := range []string{"pip", "uv"} {
 		t.Run(by, func(t *testing.T) {
 			b := newBench(t)
-			if by == "pip" {
-				b.byPip()
-			} else if _, err := exec.LookPath("uv"); err != nil {
-				t.Skip("uv is not on PATH")
-			}
+			b.by(by)
 			b.wheel("base_words", "1.0", "", map[string]string{"base_words.py": "word = 'based'\n"})
 			b.wheel("needy", "2.1", "Requires-Dist: base-words\n", map[string]string{
 				"needy.py":              "import base_words\ndef main():\n    print(base_words.word)\n",
@@ -183,6 +189,71 @@ func TestInstallers(t *testing.T) {
 			assert.Len(t, b.folders(), 1, "nothing is left of what failed")
 		})
 	}
+}
+
+// Both installers keep to the versions that the interpreter has, and go on to
+// others only if they must.
+func TestBaseVersions(t *testing.T) {
+	for _, by := range []string{"pip", "uv"} {
+		t.Run(by, func(t *testing.T) {
+			b := newBench(t)
+			b.by(by)
+			low := b.must(b.wheel("low", "1.0", "", map[string]string{"low.py": "x = 1\n"}))
+			b.wheel("low", "2.0", "", map[string]string{"low.py": "x = 2\n"})
+			b.wheel("asks", "1.0", "Requires-Dist: low\n", map[string]string{"asks.py": "import low\n"})
+			b.wheel("insists", "1.0", "Requires-Dist: low>=2\n", map[string]string{"insists.py": "import low\n"})
+			b.python = low.Program()
+			assert.Equal(t, "1\n", b.in(b.must("--find-links "+b.wheels, "asks"), "import asks; print(asks.low.x)"))
+			assert.Equal(t, "2\n", b.in(b.must("--find-links "+b.wheels, "insists"), "import insists; print(insists.low.x)"))
+		})
+	}
+}
+
+// The package index answers, with a lock of all that came.
+func TestIndex(t *testing.T) {
+	if testing.Short() {
+		t.Skip("installs from the package index")
+	}
+	for _, by := range []string{"pip", "uv"} {
+		t.Run(by, func(t *testing.T) {
+			interpreter, err := python.Find(t.Context(), "")
+			require.NoError(t, err)
+			b := &bench{T: t, store: venv.Store{Dir: filepath.Join(t.TempDir(), "envs")}, python: interpreter, index: true}
+			b.by(by)
+			env := b.must("python-dateutil==2.9.0.post0", "six==1.16.0")
+			assert.Equal(t, "1.16.0 2020\n", b.in(env, "import six, dateutil.parser as p; print(six.__version__, p.parse('2020-01-01').year)"))
+			lock, err := os.ReadFile(filepath.Join(env.Dir, "lock.txt"))
+			require.NoError(t, err)
+			assert.Contains(t, string(lock), "python-dateutil==2.9.0.post0\n")
+			assert.Contains(t, string(lock), "six==1.16.0\n")
+			_, err = b.ensure("six==1.16.0", "six-is-not-the-name-of-this==1")
+			assert.ErrorContains(t, err, `dependencies[1]: "six-is-not-the-name-of-this==1" cannot be installed`)
+		})
+	}
+}
+
+// Wheels that bring the same file are left to the installer; a store may have
+// a blank and a long name.
+func TestStrangePlaces(t *testing.T) {
+	b := newBench(t)
+	b.by("pip")
+	b.store.Dir = filepath.Join(t.TempDir(), "a place with blanks "+strings.Repeat("and a long name ", 8), "envs")
+	tool := b.wheel("tool", "1.0", "", map[string]string{"tool.py": "def main():\n    print('ran')\n", "INFO/entry_points.txt": "[console_scripts]\ntool = tool:main\n"})
+	runs := func(env *venv.Env) {
+		t.Helper()
+		out, err := exec.Command(filepath.Join(env.Bin(), "tool")).CombinedOutput()
+		require.NoError(t, err, string(out))
+		assert.Equal(t, "ran\n", string(out))
+	}
+	runs(b.must(tool))
+	both := b.must(tool, b.wheel("rival", "1.0", "", map[string]string{"tool.py": "def main():\n    print('rival')\n"}))
+	assert.Contains(t, both.MadeBy, "pip ")
+	blank := filepath.Join(t.TempDir(), "my wheels")
+	require.NoError(t, os.Mkdir(blank, 0o700))
+	moved := filepath.Join(blank, filepath.Base(tool))
+	require.NoError(t, os.Rename(tool, moved))
+	b.wheel("other", "1.0", "", nil)
+	runs(b.must(moved, "other", "--find-links "+b.wheels))
 }
 
 // folders are what lies in the store besides locks.
@@ -309,7 +380,7 @@ func (p slow) letOn() {
 // While one holds it, an environment is not removed.
 func TestTwoAtOnce(t *testing.T) {
 	b := newBench(t)
-	b.byPip()
+	b.by("pip")
 	project := b.slow()
 	_, first, finish := b.start(project.dir)
 	assert.Contains(t, first(), "said building environment: /")
@@ -348,7 +419,7 @@ func TestTwoAtOnce(t *testing.T) {
 // on others wait for that, and then build anew.
 func TestKilledBuild(t *testing.T) {
 	b := newBench(t)
-	b.byPip()
+	b.by("pip")
 	project := b.slow()
 	cmd, first, finish := b.start(project.dir)
 	first()
@@ -375,7 +446,7 @@ func TestKilledBuild(t *testing.T) {
 // Waiting and building end with their context, and the next one builds.
 func TestCanceled(t *testing.T) {
 	b := newBench(t)
-	b.byPip()
+	b.by("pip")
 	project := b.slow()
 	reqs := lines(project.dir)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -399,7 +470,7 @@ func TestFullDisk(t *testing.T) {
 	b := newBench(t)
 	bin := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "uv"), []byte("#!/bin/sh\necho 'error: Failed to install: x.whl' >&2\necho '  cause: No space left on device (os error 28)' >&2\nexit 2\n"), 0o700))
-	b.byPip()
+	b.by("pip")
 	t.Setenv("PATH", bin+":/usr/bin:/bin")
 	b.wheel("shop", "1.0", "", map[string]string{"shop.py": ""})
 	_, err := b.ensure("--find-links "+b.wheels, "shop")

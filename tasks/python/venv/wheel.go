@@ -17,24 +17,18 @@ import (
 // this machine that is pure Python and requires nothing else: that takes
 // milliseconds, and no network. False: it takes an installer.
 func (b *build) unpackWheels(base python, site string) (bool, error) {
+	files := map[string]bool{}
 	for _, r := range b.spec.Requirements {
 		if r.Line != r.Path || !pureName(r.Path) {
 			return false, nil
 		}
-		plain, err := plainWheel(r.Path, base)
+		plain, err := plainWheel(r.Path, base, files)
 		if err != nil {
 			return false, &Error{Blamed: []Requirement{r}, Reason: err.Error()}
 		}
 		if !plain {
 			return false, nil
 		}
-	}
-	seen := map[string]bool{}
-	for _, r := range b.spec.Requirements {
-		if seen[r.name()] {
-			return false, nil // two versions of one: the installer says so
-		}
-		seen[r.name()] = true
 	}
 	for _, r := range b.spec.Requirements {
 		if err := b.unpack(r.Path, site); err != nil {
@@ -51,8 +45,9 @@ func pureName(path string) bool {
 	return strings.HasSuffix(path, ".whl") && (n == 5 || n == 6) && strings.Contains(tags[n-3], "py3") && tags[n-2] == "none" && tags[n-1] == "any"
 }
 
-// plainWheel tells whether a wheel is nothing but its files.
-func plainWheel(file string, base python) (bool, error) {
+// plainWheel tells whether a wheel is nothing but its files, and brings none
+// that another one does.
+func plainWheel(file string, base python, files map[string]bool) (bool, error) {
 	z, err := zip.OpenReader(file)
 	if err != nil {
 		return false, err
@@ -61,6 +56,12 @@ func plainWheel(file string, base python) (bool, error) {
 	plain := false
 	for _, f := range z.File {
 		top, name, _ := strings.Cut(f.Name, "/")
+		if !strings.HasSuffix(f.Name, "/") {
+			if files[f.Name] {
+				return false, nil // the installer says, or knows, what is to be done
+			}
+			files[f.Name] = true
+		}
 		switch {
 		case strings.HasSuffix(top, ".data"): // scripts and the like, which have other places
 			return false, nil
@@ -137,13 +138,21 @@ func (b *build) unpack(file, site string) error {
 }
 
 // program is what stands in an environment's bin for a console script.
-const program = `#!%s
+const program = `%s
 import sys
 from %s import %s
 if __name__ == "__main__":
-    sys.argv[0] = sys.argv[0].removesuffix(".exe") if hasattr(str, "removesuffix") else sys.argv[0]
     sys.exit(%s())
 `
+
+// firstLine leads to an interpreter: systems take neither blanks nor more than
+// 127 bytes there, so that a shell is asked to find it if need be.
+func firstLine(python string) string {
+	if len(python) < 120 && !strings.ContainsAny(python, " \t\"'") {
+		return "#!" + python
+	}
+	return "#!/bin/sh\n'''exec' \"" + python + "\" \"$0\" \"$@\"\n' '''"
+}
 
 // programs makes the console scripts of a wheel.
 func (b *build) programs(f *zip.File) error {
@@ -175,7 +184,7 @@ func (b *build) programs(f *zip.File) error {
 		}
 		first, _, _ := strings.Cut(object, ".")
 		path := filepath.Join(b.dir, "bin", name)
-		code := fmt.Sprintf(program, filepath.Join(b.dir, "bin", "python"), module, first, object)
+		code := fmt.Sprintf(program, firstLine(filepath.Join(b.dir, "bin", "python")), module, first, object)
 		if err := os.WriteFile(path, []byte(code), 0o700); err != nil {
 			return err
 		}
