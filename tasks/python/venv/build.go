@@ -70,6 +70,9 @@ func (b *build) run(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(b.dir, "lock.txt"), []byte(lock), 0o600); err != nil {
 		return fmt.Errorf("write lock of environment: %w", err)
 	}
+	if m.Installed, err = installed(filepath.Join(b.dir, site)); err != nil {
+		return fmt.Errorf("list packages of environment: %w", err)
+	}
 	m.Took = time.Since(begin).Milliseconds()
 	stamp(b.dir)
 	if err := publish(b.dir, m); err != nil {

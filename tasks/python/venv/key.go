@@ -79,17 +79,27 @@ func addInterpreter(h io.Writer, path string) {
 	for _, pattern := range []string{"lib/python3*/site-packages", "lib/python3*/dist-packages", "local/lib/python3*/dist-packages"} {
 		sites, _ := filepath.Glob(filepath.Join(prefix, pattern)) // the pattern is a good one
 		for _, site := range sites {
-			entries, err := os.ReadDir(site)
-			if err != nil {
-				continue
-			}
-			for _, e := range entries {
-				if slices.Contains([]string{".dist-info", ".egg-info", ".egg-link", ".pth"}, filepath.Ext(e.Name())) {
-					fmt.Fprintln(h, e.Name())
-				}
+			if names, err := installed(site); err == nil {
+				fmt.Fprintln(h, names)
 			}
 		}
 	}
+}
+
+// installed tells a folder of packages from the same with others, or with
+// other versions, by the names of their metadata.
+func installed(site string) (string, error) {
+	entries, err := os.ReadDir(site)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, e := range entries {
+		if slices.Contains([]string{".dist-info", ".egg-info", ".egg-link", ".pth"}, filepath.Ext(e.Name())) {
+			fmt.Fprintln(h, e.Name())
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
 // addTree adds a file's content, or that of all files of a folder.

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Requirement is one line for the installer.
@@ -47,10 +49,11 @@ type Manifest struct {
 	Python       string    `json:"python"`      // version, "3.11.7"
 	MadeBy       string    `json:"made_by"`     // "uv 0.13.8", "pip 23.2.1", "flowctl"
 	Requirements []string  `json:"requirements"`
-	Site         string    `json:"site"`              // folder of its packages, relative
-	Packages     []string  `json:"packages"`          // its own, as lines of a lock
-	Base         []string  `json:"base,omitempty"`    // those of the interpreter that can be imported too
-	Overlay      bool      `json:"overlay,omitempty"` // made by %pip in a notebook
+	Site         string    `json:"site"`                // folder of its packages, relative
+	Packages     []string  `json:"packages"`            // its own, as lines of a lock
+	Base         []string  `json:"base,omitempty"`      // those of the interpreter that can be imported too
+	Installed    string    `json:"installed,omitempty"` // tells whether its packages have changed since
+	Overlay      bool      `json:"overlay,omitempty"`   // made by %pip in a notebook
 }
 
 // manifestName is the file whose presence makes a folder an environment.
@@ -86,14 +89,46 @@ func (s Store) Ensure(ctx context.Context, spec Spec, say func(string)) (*Env, e
 			return nil, fmt.Errorf("open environment: %w", err)
 		}
 		if env, err := s.open(key, lock); err == nil {
-			stamp(env.Dir)
-			return env, nil
+			if env.unchanged() || !s.discard(env, say) {
+				stamp(env.Dir)
+				return env, nil
+			}
+			continue
 		}
 		_ = lock.Close() // nothing was there
 		if err := s.make(ctx, key, spec, say); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// unchanged tells whether an environment still has the packages that it was
+// built with. Code may run pip in it.
+func (e *Env) unchanged() bool {
+	now, err := installed(e.SitePath())
+	return err != nil || e.Installed == "" || now == e.Installed
+}
+
+// discard makes an environment that was changed nothing, so that it is built
+// anew. False: others run in it, it must be taken as it is. Otherwise its lock
+// is let go of, and the asker looks again.
+func (s Store) discard(e *Env, say func(string)) bool {
+	const what = "the packages of environment %s were changed by code that ran in it; "
+	fd := int(e.Lock.Fd())
+	if unix.Flock(fd, exclusive|unix.LOCK_NB) == nil && os.Remove(filepath.Join(e.Dir, manifestName)) == nil {
+		say(fmt.Sprintf(what+"it is built anew", e.Key))
+		_ = e.Lock.Close() // nothing was written to it
+		return true
+	}
+	// The attempt has cost the lock that was held before.
+	if unix.Flock(fd, shared|unix.LOCK_NB) == nil {
+		if _, err := os.Stat(filepath.Join(e.Dir, manifestName)); err == nil {
+			say(fmt.Sprintf(what+"it is in use, so it is taken as it is", e.Key))
+			return false
+		}
+	}
+	_ = e.Lock.Close() // nothing was written to it
+	return true
 }
 
 // make builds an environment that nobody else has built meanwhile.
