@@ -58,6 +58,9 @@ func TestPipMistakes(t *testing.T) {
 
 // Paths of volumes and of the workspace mean the same to %pip as elsewhere.
 func TestPipPaths(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts pip several times")
+	}
 	needPip(t)
 	l := newLab(t)
 	volume := filepath.Join(l.home, "fs", "volumes", "main", "s", "v")

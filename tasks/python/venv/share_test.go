@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -46,6 +47,9 @@ func asker(dir string) int {
 	return 0
 }
 
+// periodic are the lines that come only if something takes its time.
+var periodic = regexp.MustCompile(`^said .* \(\d+ s\)`)
+
 // start starts an asker of its own; its lines come through next.
 func (b *bench) start(paths ...string) (cmd *exec.Cmd, next func() string, finish func()) {
 	cmd = exec.Command(os.Args[0])
@@ -57,23 +61,27 @@ func (b *bench) start(paths ...string) (cmd *exec.Cmd, next func() string, finis
 	require.NoError(b, cmd.Start())
 	lines := bufio.NewReader(out)
 	return cmd, func() string {
-			line, _ := lines.ReadString('\n')
-			return strings.TrimSpace(line)
+			for {
+				line, err := lines.ReadString('\n')
+				if err != nil || !periodic.MatchString(line) {
+					return strings.TrimSpace(line)
+				}
+			}
 		}, func() {
 			_ = in.Close()
 			_ = cmd.Wait()
 		}
 }
 
-// slow is a project whose build says that it has begun and waits to be let on.
-type slow struct {
+// slowProject is a project whose build says that it has begun and waits to be let on.
+type slowProject struct {
 	testing.TB
 	dir         string
 	begun, goOn string // fifos
 }
 
-func (b *bench) slow() slow {
-	p := slow{b, b.TempDir(), filepath.Join(b.wheels, "begun"), filepath.Join(b.wheels, "go")}
+func (b *bench) project() slowProject {
+	p := slowProject{b, b.TempDir(), filepath.Join(b.wheels, "begun"), filepath.Join(b.wheels, "go")}
 	require.NoError(b, syscall.Mkfifo(p.begun, 0o600))
 	require.NoError(b, syscall.Mkfifo(p.goOn, 0o600))
 	for name, text := range map[string]string{
@@ -100,14 +108,14 @@ def build_wheel(directory, config=None, metadata=None):
 }
 
 // wait waits until a build has begun.
-func (p slow) wait() {
+func (p slowProject) wait() {
 	text, err := os.ReadFile(p.begun)
 	require.NoError(p, err)
 	require.Equal(p, "begun", string(text))
 }
 
 // letOn lets the build that has begun go on.
-func (p slow) letOn() {
+func (p slowProject) letOn() {
 	f, err := os.OpenFile(p.goOn, os.O_WRONLY, 0)
 	require.NoError(p, err)
 	require.NoError(p, f.Close())
@@ -118,7 +126,7 @@ func (p slow) letOn() {
 func TestTwoAtOnce(t *testing.T) {
 	b := newBench(t)
 	b.by("pip")
-	project := b.slow()
+	project := b.project()
 	_, first, finish := b.start(project.dir)
 	assert.Contains(t, first(), "said building environment: /")
 	project.wait()
@@ -157,7 +165,7 @@ func TestTwoAtOnce(t *testing.T) {
 func TestKilledBuild(t *testing.T) {
 	b := newBench(t)
 	b.by("pip")
-	project := b.slow()
+	project := b.project()
 	cmd, first, finish := b.start(project.dir)
 	first()
 	project.wait()
@@ -184,7 +192,7 @@ func TestKilledBuild(t *testing.T) {
 func TestCanceled(t *testing.T) {
 	b := newBench(t)
 	b.by("pip")
-	project := b.slow()
+	project := b.project()
 	reqs := lines(project.dir)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("enough")

@@ -52,6 +52,13 @@ func (b *bench) by(installer string) {
 	b.Setenv("PATH", "/usr/bin:/bin")
 }
 
+// slow leaves a test that starts an installer several times to the whole run.
+func slow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts installers several times")
+	}
+}
+
 // wheel builds a pure wheel and returns its path.
 func (b *bench) wheel(name, version, metadata string, files map[string]string) string {
 	path := filepath.Join(b.wheels, fmt.Sprintf("%s-%s-py3-none-any.whl", name, version))
@@ -164,6 +171,7 @@ func TestInstallers(t *testing.T) {
 // Both installers keep to the versions that the interpreter has, and go on to
 // others only if they must.
 func TestBaseVersions(t *testing.T) {
+	slow(t)
 	for _, by := range []string{"pip", "uv"} {
 		t.Run(by, func(t *testing.T) {
 			b := newBench(t)
@@ -205,6 +213,7 @@ func TestIndex(t *testing.T) {
 // Wheels that bring the same file are left to the installer; a store may have
 // a blank and a long name.
 func TestStrangePlaces(t *testing.T) {
+	slow(t)
 	b := newBench(t)
 	b.by("pip")
 	b.store.Dir = filepath.Join(t.TempDir(), "a place with blanks "+strings.Repeat("and a long name ", 8), "envs")
@@ -299,6 +308,7 @@ func TestFullDisk(t *testing.T) {
 // Code that runs pip in its environment changes it for itself, not for those
 // that come after it.
 func TestChangedByCode(t *testing.T) {
+	slow(t)
 	b := newBench(t)
 	b.by("pip")
 	shop := b.wheel("shop", "1.0", "", map[string]string{"shop.py": "x = 1\n"})
