@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"flowctl/jobspec"
 	"flowctl/tasks"
+	"flowctl/tasks/python/venv"
 	"flowctl/tasks/taskstest"
 )
 
@@ -104,4 +106,30 @@ def build_wheel(directory, config=None, metadata=None):
 		assert.Len(t, l.overlays(), 1)
 		assert.Equal(t, run == 1, strings.Contains(strings.Join(rec.Notes(), "\n"), "environment built"))
 	}
+}
+
+// An environment is held as long as a process runs in it, also after Python
+// was started anew; so is what %pip installed.
+func TestEnvironmentIsHeld(t *testing.T) {
+	needPip(t)
+	l := newLab(t)
+	l.wheel("low", "", "")
+	l.wheel("more", "", "")
+	check := `
+import fcntl, glob, os
+for lock in sorted(glob.glob("` + l.home + `/envs/*.lock")):
+    try:
+        fcntl.flock(os.open(lock, os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        print("free")
+    except BlockingIOError:
+        print("held")
+`
+	l.notebook("n", check, "%pip install -q --no-index ./more-1.0-py3-none-any.whl", "dbutils.library.restartPython()", "print('anew')", check, "import low, more")
+	in := l.inEnvironment("./low-1.0-py3-none-any.whl")
+	res, log, _ := l.do(in(l.attempt("notebook_task", `{"notebook_path":"n"}`)))
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	assert.Equal(t, "held\nanew\nheld\nheld\n", log)
+	gone, err := venv.Store{Dir: filepath.Join(l.home, "envs")}.Prune(time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	assert.Len(t, gone, 2, "nobody holds them any more")
 }

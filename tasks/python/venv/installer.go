@@ -157,7 +157,7 @@ func (b *build) pip(ctx context.Context, list string, base python) (string, erro
 			if full(string(out)) {
 				return "", fmt.Errorf("build environment: %w", syscall.ENOSPC)
 			}
-			return "", &Error{Reason: fmt.Sprintf("there is no installer: uv is not on PATH, and %s has neither pip nor ensurepip; install uv, or the packages python3-pip and python3-venv", b.spec.Interpreter)}
+			return "", &Error{Blamed: asked(b.spec.Requirements), Reason: fmt.Sprintf("there is no installer: uv is not on PATH, and %s has neither pip nor ensurepip; install uv, or the packages python3-pip and python3-venv", b.spec.Interpreter)}
 		}
 	}
 	stop := b.report("building environment with pip")
@@ -196,7 +196,7 @@ func (b *build) installer(ctx context.Context, program string, args ...string) (
 	case ctx.Err() != nil:
 		return said, context.Cause(ctx)
 	case full(said):
-		return said, fmt.Errorf("build environment in %s: %w", b.dir, syscall.ENOSPC)
+		return said, fmt.Errorf("build environment in %s, with temporary files in %s: %w", b.dir, os.TempDir(), syscall.ENOSPC)
 	}
 	return said, refusal(said, err, b.spec.Requirements)
 }

@@ -185,9 +185,13 @@ func blamed(core, said string, reqs []Requirement) []Requirement {
 			return last
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(reqs), func(r Requirement) bool {
-		return strings.HasPrefix(r.Line, "-") && !r.editable() // it only says how to install
-	})
+	return asked(reqs)
+}
+
+// asked are the requirements that ask for a package; the others only say how
+// to install.
+func asked(reqs []Requirement) []Requirement {
+	return slices.DeleteFunc(slices.Clone(reqs), func(r Requirement) bool { return strings.HasPrefix(r.Line, "-") && !r.editable() })
 }
 
 // name is the name of the package that a requirement is for; empty if its
