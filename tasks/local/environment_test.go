@@ -133,3 +133,25 @@ for lock in sorted(glob.glob("` + l.home + `/envs/*.lock")):
 	require.NoError(t, err)
 	assert.Len(t, gone, 2, "nobody holds them any more")
 }
+
+// A wheel that was built before its source was changed is used, and that is said.
+func TestOldWheel(t *testing.T) {
+	l := newLab(t)
+	l.wheel("shop", "", "def main():\n    print('old')\n")
+	l.write("dist/x.txt", "")
+	wheel := filepath.Join(l.dir, "dist", "shop-1.0-py3-none-any.whl")
+	require.NoError(t, os.Rename(filepath.Join(l.dir, "shop-1.0-py3-none-any.whl"), wheel))
+	l.write("pyproject.toml", "")
+	l.write("src/shop/main.py", "")
+	l.write("s.py", "import shop\nshop.main()")
+	l.libs = `[{"whl":"dist/*.whl"}]`
+	at := time.Now().Add(-time.Hour)
+	require.NoError(t, os.Chtimes(filepath.Join(l.dir, "src", "shop", "main.py"), at, at.Add(-time.Hour)))
+	require.NoError(t, os.Chtimes(wheel, at, at))
+	_, log, _ := l.script("s.py")
+	assert.Equal(t, "old\n", log)
+	require.NoError(t, os.Chtimes(filepath.Join(l.dir, "src", "shop", "main.py"), at, at.Add(time.Minute)))
+	_, log, rec := l.script("s.py")
+	assert.Contains(t, log, "old\n")
+	assert.Equal(t, []string{"libraries[0].whl: shop-1.0-py3-none-any.whl is older than " + filepath.Join(l.dir, "src", "shop", "main.py") + "; build it anew if that matters"}, rec.Notes())
+}

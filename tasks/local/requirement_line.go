@@ -2,9 +2,11 @@ package local
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"flowctl/tasks/notebook"
@@ -154,17 +156,57 @@ func matching(file, written string) ([]string, error) {
 	return matches, nil
 }
 
-// unbuilt is what to say of a wheel that is not there because its project has
-// not been built.
-func unbuilt(file string) string {
+// projectOf is the folder of the project that a file in a folder dist is built
+// from; empty if it is not that.
+func projectOf(file string) string {
 	if filepath.Ext(file) != ".whl" || filepath.Base(filepath.Dir(file)) != "dist" {
 		return ""
 	}
 	project := filepath.Dir(filepath.Dir(file))
 	for _, name := range []string{"pyproject.toml", "setup.py"} {
 		if _, err := os.Stat(filepath.Join(project, name)); err == nil {
-			return "; build it first: uv build " + project + ", or python -m pip wheel --no-deps -w " + filepath.Dir(file) + " " + project
+			return project
 		}
 	}
 	return ""
 }
+
+// unbuilt is what to say of a wheel that is not there because its project has
+// not been built.
+func unbuilt(file string) string {
+	project := projectOf(file)
+	if project == "" {
+		return ""
+	}
+	return "; build it first: uv build " + project + ", or python -m pip wheel --no-deps -w " + filepath.Dir(file) + " " + project
+}
+
+// newer names a source file of a wheel's project that was changed after the
+// wheel was built; empty if there is none.
+func newer(wheel string) string {
+	project := projectOf(wheel)
+	built, err := os.Stat(wheel)
+	if project == "" || err != nil {
+		return ""
+	}
+	const most = 2000 // files that are looked at: this is a hint, no build system
+	found, seen := "", 0
+	_ = filepath.WalkDir(project, func(path string, d fs.DirEntry, err error) error {
+		seen++
+		switch name := filepath.Base(path); {
+		case err != nil || seen > most || found != "":
+			return fs.SkipAll
+		case path != project && d.IsDir() && (strings.HasPrefix(name, ".") || slices.Contains(notSource, name)):
+			return fs.SkipDir
+		case strings.HasSuffix(name, ".py") && name != "setup.py" && filepath.Dir(path) != project:
+			if info, err := d.Info(); err == nil && info.ModTime().After(built.ModTime()) {
+				found = path
+			}
+		}
+		return nil
+	})
+	return found
+}
+
+// notSource are the folders of a project that do not go into its wheel.
+var notSource = []string{"dist", "build", "tests", "test", "fixtures", "venv", "node_modules", "notebooks", "resources", "scratch"}

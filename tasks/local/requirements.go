@@ -199,6 +199,9 @@ func (c *collector) requirement(field, line, dir string) error {
 		if strings.HasSuffix(f, ".egg") {
 			return uninstallable("%s: %s is an egg, which no supported runtime installs any more; build a wheel", field, f)
 		}
+		if changed := newer(f); changed != "" {
+			c.notes = append(c.notes, fmt.Sprintf("%s: %s is older than %s; build it anew if that matters", field, filepath.Base(f), changed))
+		}
 		c.add(field, f+extras, f)
 	}
 	return nil
