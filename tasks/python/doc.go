@@ -1,6 +1,6 @@
 // Package python finds an interpreter, holds the embedded runtime and speaks
-// its protocol. It starts no process itself (tasks/local does) and knows
-// nothing of jobs, runs or the engine.
+// its protocol. It starts no task itself (tasks/local does), builds no environment
+// (venv does) and knows nothing of jobs, runs or the engine.
 //
 // # Protocol
 //

@@ -24,6 +24,7 @@ func (b *build) install(ctx context.Context, base python) (who string, err error
 	if err := os.WriteFile(list, []byte(text.String()), 0o600); err != nil {
 		return "", fmt.Errorf("build environment: %w", err)
 	}
+	defer os.Remove(list) //nolint:errcheck // it may hold an index's password; what fails is removed whole
 	if uv, err := exec.LookPath("uv"); err == nil {
 		return b.uv(ctx, uv, list, base)
 	}

@@ -150,6 +150,8 @@ func TestInstallers(t *testing.T) {
 			require.NoError(t, err)
 			assert.Contains(t, string(lock), "needy==2.1\n")
 
+			assert.NoFileExists(t, filepath.Join(env.Dir, "requirements.txt"), "an index's password may be in it")
+
 			again := b.must("--find-links "+b.wheels, "needy>=2")
 			assert.Equal(t, env.Key, again.Key)
 			assert.Empty(t, b.said)
