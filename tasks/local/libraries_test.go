@@ -68,9 +68,9 @@ func TestEnvironmentLines(t *testing.T) {
 	res, log, rec := l.do(in(l.attempt(jobspec.SparkPythonTask, `{"python_file":"s.py"}`)))
 	require.Equal(t, tasks.Success, res.Outcome, log)
 	assert.Contains(t, log, "based\n")
-	require.Len(t, rec.Notes(), 2)
+	require.GreaterOrEqual(t, len(rec.Notes()), 2, "more if it takes its time")
 	assert.Contains(t, rec.Notes()[0], "building environment: --no-index, --find-links "+l.dir)
-	assert.Regexp(t, `^environment built in [0-9.]+ s by pip [0-9.]+, 2 packages$`, rec.Notes()[1])
+	assert.Regexp(t, `^environment built in [0-9.]+ s by (pip|uv) [0-9.]+, 2 packages$`, rec.Notes()[len(rec.Notes())-1])
 	require.Len(t, rec.Facts("environment"), 1)
 	assert.Contains(t, rec.Facts("environment")[0], `"packages":["base==1.0","needy==1.0"]`)
 	_, _, rec = l.do(in(l.attempt(jobspec.SparkPythonTask, `{"python_file":"s.py"}`)))
@@ -80,7 +80,7 @@ func TestEnvironmentLines(t *testing.T) {
 	in = l.inEnvironment("--no-index", "needy", "nothing-of-this-name")
 	invalid := l.invalid(in(l.attempt(jobspec.SparkPythonTask, `{"python_file":"s.py"}`)))
 	assert.Equal(t, "LIBRARY_INSTALLATION_ERROR", invalid.Code)
-	assert.Contains(t, invalid.Message, `environments[1].spec.dependencies[1]: "needy" cannot be installed: Could not find a version that satisfies`)
+	assert.Contains(t, invalid.Message, `environments[1].spec.dependencies[1]: "needy"`)
 	assert.Len(t, l.overlays(), 1, "nothing half done is left")
 }
 
