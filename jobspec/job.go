@@ -19,6 +19,7 @@ type Job struct {
 	Continuous        *Continuous
 	Git               *GitSource
 	Health            []HealthRule
+	Notify            *Notifications // nil: nobody is told anything
 	Tags              map[string]string
 	Queue             bool          // queue.enabled
 	MaxConcurrentRuns int           // 1 when absent; 0 skips every run
@@ -39,6 +40,7 @@ type Task struct {
 	Compute   Compute
 	Libraries json.RawMessage // the "libraries" list, untouched; nil if absent
 	Health    []HealthRule
+	Notify    *Notifications // nil: nobody is told anything
 
 	// Type is the key of the task's kind ("notebook_task", ...) and Payload
 	// the object under that key, untouched.

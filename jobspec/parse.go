@@ -39,6 +39,7 @@ func Parse(data []byte) (*Job, error) {
 	j.Queue = o.object("queue").bool("enabled")
 	j.Tags = o.strMap("tags")
 	j.Health = parseHealth(o.object("health"))
+	j.Notify = parseNotifications(o)
 	for _, p := range o.objects("parameters") {
 		j.Parameters = append(j.Parameters, Parameter{Name: p.str("name"), Default: p.str("default")})
 	}
@@ -69,7 +70,7 @@ func parseTasks(o object) []Task {
 	}
 	if list == nil && !o.has("tasks") && o.kind() != "" {
 		t := parseTask(o)
-		t.Key = LegacyKey
+		t.Key, t.Notify = LegacyKey, nil // the notifications at the top are the job's
 		list = append(list, t)
 	}
 	return list
@@ -97,6 +98,7 @@ func parseTask(o object) Task {
 		},
 		Libraries: o["libraries"],
 		Health:    parseHealth(o.object("health")),
+		Notify:    parseNotifications(o),
 		Type:      o.kind(),
 		Source:    o.raw(),
 	}

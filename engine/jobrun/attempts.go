@@ -74,9 +74,7 @@ func (r *Run) attemptStarted(ev AttemptStarted) error {
 		a.WarnAt = r.now.Add(d)
 		r.arm(a.WarnAt, timerAttempt, t)
 	}
-	if t.parent == nil {
-		r.emit(Notify{Event: OnStart, TaskKey: t.Key, RunID: a.RunID})
-	}
+	r.notify(OnStart, t, false)
 	r.touch(t)
 	return nil
 }

@@ -1,6 +1,10 @@
 package jobrun
 
-import "flowctl/jobspec"
+import (
+	"time"
+
+	"flowctl/jobspec"
+)
 
 // Command is something the world must do now that the state says so. It is
 // carried out after the state is on disk, never before.
@@ -41,18 +45,31 @@ type StopRun struct{ Child int64 }
 // Publish makes a task's values readable by tasks that start from now on.
 type Publish struct{ TaskKey string }
 
-// Notify tells people and programs.
+// Notify tells people and programs. It says all that there is to tell, for it
+// is delivered when the run may have gone on.
 type Notify struct {
 	Event   Notice
-	TaskKey string // empty: the run itself
-	RunID   int64  // of the run, or the attempt
-	Last    bool   // on a task's failure: no further attempt follows
+	Email   []string `json:",omitempty"` // addresses
+	Webhook []string `json:",omitempty"` // ids of notification destinations
+
+	JobID       int64
+	JobName     string
+	Namespace   string `json:",omitempty"`
+	RunID       int64  // of the run, or the attempt
+	ParentRunID int64  `json:",omitempty"` // of an attempt: its run
+	TaskKey     string `json:",omitempty"` // empty: the run itself
+	Number      int    `json:",omitempty"` // of an attempt
+	Status      Status
+	Error       string        `json:",omitempty"` // what the user's code said
+	Limit       time.Duration `json:",omitempty"` // of a duration warning: the limit
+	At          time.Time
 }
 
 // Notice is a kind of notification.
 type Notice string
 
-// The notifications of the Jobs API that a run can cause.
+// The notifications of the Jobs API that a run can cause. A streaming backlog
+// (on_streaming_backlog_exceeded) is never measured here, so never told.
 const (
 	OnStart           Notice = "on_start"
 	OnSuccess         Notice = "on_success"

@@ -10,9 +10,7 @@ import (
 func (r *Run) finish(t *TaskRun, st Status) {
 	r.close(t, st)
 	again := r.retries(t)
-	if t.parent == nil && st.failed() {
-		r.emit(Notify{Event: OnFailure, TaskKey: t.Key, RunID: t.Last().RunID, Last: !again})
-	}
+	r.notifyEnd(t, again)
 	if again {
 		r.retry(t)
 		return
@@ -23,9 +21,7 @@ func (r *Run) finish(t *TaskRun, st Status) {
 // finishFinal ends a task's open attempt; no retry follows.
 func (r *Run) finishFinal(t *TaskRun, st Status) {
 	r.close(t, st)
-	if t.parent == nil && st.Result == Failed {
-		r.emit(Notify{Event: OnFailure, TaskKey: t.Key, RunID: t.Last().RunID, Last: true})
-	}
+	r.notifyEnd(t, false)
 	r.ended(t)
 }
 
@@ -45,10 +41,6 @@ func (r *Run) ended(t *TaskRun) {
 		t.parent.ForEach.itemEnded(t)
 		r.feeding = append(r.feeding, t.parent)
 		return
-	}
-	st := t.Status()
-	if st.Succeeded() {
-		r.emit(Notify{Event: OnSuccess, TaskKey: t.Key, RunID: t.Last().RunID})
 	}
 	r.open--
 	for _, key := range r.Job.Graph.Downstream(t.Key) {
@@ -144,11 +136,11 @@ func (r *Run) end(st Status) {
 		}
 	}
 	r.open = 0
-	r.timers = nil
+	r.timers, r.WarnAt = nil, time.Time{}
 	if st.Succeeded() {
-		r.emit(Notify{Event: OnSuccess, RunID: r.ID})
+		r.notify(OnSuccess, nil, false)
 	} else {
-		r.emit(Notify{Event: OnFailure, RunID: r.ID, Last: true})
+		r.notify(OnFailure, nil, false)
 	}
 	r.emit(Ended{})
 }

@@ -18,6 +18,9 @@ import (
 //	r: job 7 k=v                                  a run_job
 //	n: notebook {"notebook_path":"x"}             a notebook with this payload
 //	@param day=2026-01-01 | @timeout 5 | @health 5
+//	@notify start success failure warn | a; notify failure skipped canceled last email-skipped
+//
+// Of those notified, ann gets e-mail and hook is a destination.
 func jobJSON(t *testing.T, lines []string) json.RawMessage {
 	job := map[string]any{"name": "j"}
 	var tasks, params []any
@@ -32,6 +35,8 @@ func jobJSON(t *testing.T, lines []string) json.RawMessage {
 				job["timeout_seconds"] = number(t, arg)
 			case "health":
 				job["health"] = health(t, arg)
+			case "notify":
+				notify(t, job, arg)
 			}
 			continue
 		}
@@ -107,6 +112,10 @@ func taskOf(t *testing.T, line string) map[string]any {
 			options[word] = true
 		case "health":
 			options[word] = health(t, arg)
+		case "notify":
+			notify(t, options, arg)
+		case "notify-each": // the for_each's own, not its nested task's
+			notify(t, task, arg)
 		default:
 			options[word] = number(t, arg)
 		}
@@ -124,6 +133,27 @@ func condition(text string) map[string]any {
 
 func health(t *testing.T, seconds string) any {
 	return map[string]any{"rules": []any{map[string]any{"metric": "RUN_DURATION_SECONDS", "op": "GREATER_THAN", "value": number(t, seconds)}}}
+}
+
+// notify sets who is told of which events, and what is muted.
+func notify(t *testing.T, of map[string]any, words string) {
+	email, webhook, settings := map[string]any{}, map[string]any{}, map[string]any{}
+	events := map[string]string{"start": "on_start", "success": "on_success", "failure": "on_failure", "warn": "on_duration_warning_threshold_exceeded"}
+	mutes := map[string]string{"skipped": "no_alert_for_skipped_runs", "canceled": "no_alert_for_canceled_runs", "last": "alert_on_last_attempt"}
+	for _, w := range strings.Fields(words) {
+		switch {
+		case events[w] != "":
+			email[events[w]] = []string{"ann"}
+			webhook[events[w]] = []any{map[string]string{"id": "hook"}}
+		case mutes[w] != "":
+			settings[mutes[w]] = true
+		case w == "email-skipped":
+			email["no_alert_for_skipped_runs"] = true
+		default:
+			t.Fatalf("notify: unknown word %q", w)
+		}
+	}
+	of["email_notifications"], of["webhook_notifications"], of["notification_settings"] = email, webhook, settings
 }
 
 func number(t *testing.T, s string) int {

@@ -33,6 +33,7 @@ func (r *Run) repair(ev RepairRequested) error {
 	r.Stop, r.Ended, r.Status = "", time.Time{}, Status{State: Running}
 	r.header = true
 	r.setTimeout(r.Job.Timeout)
+	r.watchDuration()
 	r.count()
 	for _, t := range r.Tasks {
 		if t.waiting == 0 && t.Status().State == Blocked {

@@ -75,11 +75,8 @@ func (r *Run) start() {
 		return
 	}
 	r.setTimeout(r.Job.Timeout)
-	if d := durationRule(r.Job.Health); d > 0 {
-		r.WarnAt = r.now.Add(d)
-		r.arm(r.WarnAt, timerRun, nil)
-	}
-	r.emit(Notify{Event: OnStart, RunID: r.ID})
+	r.watchDuration()
+	r.notify(OnStart, nil, false)
 	r.disable()
 	for _, t := range r.Tasks {
 		if t.waiting == 0 {
@@ -145,6 +142,15 @@ func (r *Run) setTimeout(d time.Duration) {
 	if d > 0 && !from.IsZero() {
 		r.Deadline = from.Add(d)
 		r.arm(r.Deadline, timerRun, nil)
+	}
+}
+
+// watchDuration sets when people are warned that the run takes long: it is
+// counted from now, the start of the run or of a repair.
+func (r *Run) watchDuration() {
+	if d := durationRule(r.Job.Health); d > 0 {
+		r.WarnAt = r.now.Add(d)
+		r.arm(r.WarnAt, timerRun, nil)
 	}
 }
 

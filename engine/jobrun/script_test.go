@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -284,9 +285,12 @@ func (w *world) command(c jobrun.Command) string {
 		require.NoError(w.t, err)
 		return "publish " + c.TaskKey + " " + string(raw)
 	case jobrun.Notify:
-		if c.Event == jobrun.OnDurationWarning {
-			return "warn " + c.TaskKey
+		who := strings.Join(append(slices.Clone(c.Email), c.Webhook...), " ")
+		s := strings.TrimRight("tell "+who+" "+string(c.Event)+" "+c.TaskKey+suffix(c.Number), " ")
+		if c.Event == jobrun.OnFailure {
+			s += " " + status(c.Status)
 		}
+		return s
 	}
 	return ""
 }

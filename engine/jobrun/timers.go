@@ -92,7 +92,7 @@ func (r *Run) runDue() {
 	if r.due(r.WarnAt) {
 		r.WarnAt = time.Time{}
 		r.header = true
-		r.emit(Notify{Event: OnDurationWarning, RunID: r.ID})
+		r.notify(OnDurationWarning, nil, false)
 	}
 }
 
@@ -112,6 +112,6 @@ func (r *Run) attemptDue(t *TaskRun) {
 	if r.due(a.WarnAt) {
 		a.WarnAt = time.Time{}
 		r.touch(t)
-		r.emit(Notify{Event: OnDurationWarning, TaskKey: t.Key, RunID: a.RunID})
+		r.notify(OnDurationWarning, t, false)
 	}
 }
