@@ -23,6 +23,8 @@ const (
 	bucketScopes   = "scopes"   // folded scope → scope
 	bucketSettings = "settings" // name → text
 	bucketSecrets  = "secrets"  // folded scope, NUL, folded key → secret
+
+	bucketDestinations = "destinations" // id → notification destination
 )
 
 // bucketTokens is the one bucket that all namespaces share: it says which

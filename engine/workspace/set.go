@@ -64,6 +64,8 @@ type Workspace struct {
 	People      *People
 	Permissions *Permissions
 	Settings    *Settings
+
+	Destinations *Destinations
 }
 
 var namespaceName = regexp.MustCompile(`^[A-Za-z0-9_-]{0,64}$`)
@@ -119,6 +121,7 @@ func (s *Set) openWorkspace(namespace string) (*Workspace, error) {
 	w.Settings = &Settings{rec: rec}
 	w.Volumes = &Volumes{disk: disks["volumes"]}
 	w.Secrets = &Secrets{rec: rec, seal: s.seal, namespace: namespace, now: s.opt.Now}
+	w.Destinations = &Destinations{rec: rec, seal: s.seal, namespace: namespace}
 	return w, w.makeFolders()
 }
 
