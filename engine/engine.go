@@ -59,14 +59,15 @@ type Engine struct {
 	log   *slog.Logger
 	now   func() time.Time
 
-	inbox    chan any
-	stop     chan struct{} // closed: take no more, let go of the attempts
-	stopOnce sync.Once
-	done     chan struct{} // closed by the loop when it has ended
-	err      error         // why the loop ended by itself; read after done
-	hands    sync.WaitGroup
-	watchers watchers
-	probe    func(point string) // told before and after each commit; nil but in tests
+	inbox      chan any
+	stop       chan struct{} // closed: take no more, let go of the attempts
+	stopOnce   sync.Once
+	done       chan struct{} // closed by the loop when it has ended
+	err        error         // why the loop ended by itself; read after done
+	hands      sync.WaitGroup
+	watchers   watchers
+	jobWatches jobWatches
+	probe      func(point string) // told before and after each commit; nil but in tests
 
 	loopState // touched by the loop alone
 }

@@ -63,4 +63,5 @@ func (e *Engine) runEnded(r *jobrun.Run) {
 	e.wakes.set(r.ID, r.NextWake())
 	e.childEnded(r)
 	e.leave(r)
+	e.jobWatches.tell(JobNews{ID: r.JobID, Ended: true})
 }

@@ -45,10 +45,14 @@ func (e *Engine) CreateJob(ctx context.Context, q JobRequest) (id int64, err err
 			return err
 		}
 		id = e.newID()
-		return tx.SaveJob(store.Job{
+		err = tx.SaveJob(store.Job{
 			ID: id, Namespace: q.Namespace, Name: jobName(def), Spec: spec, Creator: q.Creator, RunAs: runAs(def),
 			Created: e.now().UTC(), Code: code, Lacks: lacks,
 		})
+		if err != nil {
+			return err
+		}
+		return e.arm(tx, id, def)
 	})
 	return id, err
 }
@@ -144,6 +148,9 @@ func (e *Engine) changeJob(ctx context.Context, id int64, q JobChange, fn func(o
 		if err := tx.SaveJob(j); err != nil {
 			return err
 		}
+		if err := e.arm(tx, id, def); err != nil {
+			return err
+		}
 		return e.changeTimeout(id, old, def)
 	})
 }
@@ -172,6 +179,9 @@ func (e *Engine) DeleteJob(ctx context.Context, id int64) error {
 			return err
 		}
 		if err := e.cancelAll(tx, CancelFilter{JobID: id}); err != nil {
+			return err
+		}
+		if err := e.disarm(tx, id); err != nil {
 			return err
 		}
 		return tx.DeleteJob(j)

@@ -87,6 +87,9 @@ func (c *checker) schedule(s *node, path string) {
 	if s == nil || s.kind != nodeObject {
 		return
 	}
+	if v := s.get("sql_condition"); v != nil && v.kind != nodeNull {
+		c.warn(v, path+".sql_condition", "a schedule with a condition is kept, but it fires only on a workspace")
+	}
 	expr, zone := s.get("quartz_cron_expression"), s.get("timezone_id")
 	if expr == nil {
 		c.err(s, path+".quartz_cron_expression", "quartz_cron_expression is missing")

@@ -134,6 +134,8 @@ type Schedule struct {
 	Expression string // quartz_cron_expression
 	TimezoneID string // a Java zone id
 	Paused     bool
+
+	SQLCondition json.RawMessage // kept; cannot be asked here
 }
 
 // Continuous keeps one run of the job active.

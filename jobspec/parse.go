@@ -156,7 +156,9 @@ func parseSchedule(o object) *Schedule {
 	if o == nil {
 		return nil
 	}
-	return &Schedule{Expression: o.str("quartz_cron_expression"), TimezoneID: o.str("timezone_id"), Paused: o.paused()}
+	return &Schedule{
+		Expression: o.str("quartz_cron_expression"), TimezoneID: o.str("timezone_id"), Paused: o.paused(), SQLCondition: o["sql_condition"],
+	}
 }
 
 func parseContinuous(o object) *Continuous {
