@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flowctl/engine/store"
+	"flowctl/engine/trigger"
 	"flowctl/engine/workspace"
 )
 
@@ -33,6 +34,8 @@ type daemonFlags struct {
 	parallel          int
 	namespacePerToken bool
 	keepRuns          time.Duration
+	misfire           string
+	misfireWindow     time.Duration
 }
 
 func newDaemonCmd(e *env) *cobra.Command {
@@ -62,6 +65,8 @@ func newDaemonCmd(e *env) *cobra.Command {
 	flags.IntVar(&f.parallel, "max-parallel-tasks", 0, "tasks that run at once (default: the number of cores)")
 	flags.BoolVar(&f.namespacePerToken, "namespace-per-token", false, "give each token a workspace of its own, for test beds")
 	flags.DurationVar(&f.keepRuns, "keep-runs", 60*24*time.Hour, "how long ended runs are kept; 0 for ever")
+	flags.StringVar(&f.misfire, "misfire", "", "what to do about fires that were missed: fire_once, skip or all (default: flowctl.yaml's misfire, else fire_once)")
+	flags.DurationVar(&f.misfireWindow, "misfire-window", 0, "how far back missed fires are made up for (default 24h, at most 744h)")
 	return cmd
 }
 
@@ -77,6 +82,9 @@ func (e *env) daemon(ctx context.Context, f daemonFlags) (err error) {
 	}
 	tlsConfig, err := f.check()
 	if err != nil {
+		return err
+	}
+	if err := f.readSettings(home); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", f.listen)
@@ -106,6 +114,11 @@ func (e *env) daemon(ctx context.Context, f daemonFlags) (err error) {
 	if err := a.engine.ResumeAll(ctx); err != nil {
 		return unable(fmt.Errorf("take up the runs of before: %w", err))
 	}
+	jobs, err := trigger.Start(ctx, a.engine, f.triggerOptions(a, log))
+	if err != nil {
+		return unable(fmt.Errorf("start jobs by themselves: %w", err))
+	}
+	defer jobs.Close()
 	server := a.networkServer(m, tlsConfig, log)
 	served := make(chan error, 1)
 	go func() {
@@ -132,6 +145,47 @@ func (e *env) daemon(ctx context.Context, f daemonFlags) (err error) {
 		_ = server.Close() // streams do not end by themselves
 	}
 	return err
+}
+
+// readSettings takes from the data directory's flowctl.yaml what no flag says.
+func (f *daemonFlags) readSettings(home string) error {
+	s, err := readSettings(home)
+	if err != nil {
+		return err
+	}
+	if f.misfire == "" {
+		f.misfire = s.Misfire
+	}
+	if f.misfireWindow == 0 {
+		f.misfireWindow = time.Duration(s.MisfireWindow)
+	}
+	if _, err := trigger.ParseMisfire(f.misfire); err != nil {
+		return usage("--misfire: %v", err)
+	}
+	return nil
+}
+
+// triggerOptions are how jobs start by themselves.
+func (f *daemonFlags) triggerOptions(a *app, log *slog.Logger) trigger.Options {
+	return trigger.Options{
+		Misfire: trigger.Misfire(f.misfire), Window: f.misfireWindow, Log: log,
+		Path: func(path string) (string, error) { return localPath(filepath.Join(a.store.Home(), "fs"), path) },
+	}
+}
+
+// localPath is where a path of a trigger leads on this machine: into the
+// workspace's trees, or to a folder that was written as file:/FOLDER.
+func localPath(tree, path string) (string, error) {
+	for prefix, dir := range map[string]string{"/Volumes/": "volumes", "dbfs:/": "dbfs", "/dbfs/": "dbfs", "/Workspace/": "workspace"} {
+		if rest, ok := strings.CutPrefix(path, prefix); ok {
+			return filepath.Join(tree, dir, filepath.Clean("/"+rest)), nil
+		}
+	}
+	plain := strings.TrimPrefix(strings.TrimPrefix(path, "file://"), "file:")
+	if !filepath.IsAbs(plain) || strings.Contains(plain, "://") {
+		return "", fmt.Errorf("%s leads nowhere on this machine; write /Volumes/…, dbfs:/… or file:/FOLDER", path)
+	}
+	return filepath.Clean(plain), nil
 }
 
 // check refuses flags that do not go together, and reads the certificate.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 )
@@ -16,6 +17,22 @@ type settings struct {
 	// WorkspaceRoots says where workspace paths lead: prefix to folder,
 	// relative to the file's own.
 	WorkspaceRoots map[string]string `yaml:"workspace_roots"`
+	// Misfire and MisfireWindow say what a daemon does about fires that were
+	// missed; they are read from the data directory's flowctl.yaml.
+	Misfire       string   `yaml:"misfire"`
+	MisfireWindow duration `yaml:"misfire_window"`
+}
+
+// duration is a time as a person writes it: 24h, 90m.
+type duration time.Duration
+
+func (d *duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration; write 24h or 90m", text)
+	}
+	*d = duration(v)
+	return nil
 }
 
 // readSettings reads the flowctl.yaml of a folder; without one all is as the
