@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"flowctl/tasks/notebook"
+	"flowctl/tasks/python"
 )
 
 // environmentSpec is the "spec" of one of the job's environments, and what a
@@ -17,6 +20,23 @@ type environmentSpec struct {
 	BaseEnvironment    string   `json:"base_environment" yaml:"-"`
 	Dependencies       []string `json:"dependencies" yaml:"dependencies"`
 	JavaDependencies   []string `json:"java_dependencies" yaml:"java_dependencies"`
+}
+
+// inlineOf is the environment that a notebook itself asks for; nil if it asks
+// for none, or is no notebook.
+func inlineOf(c python.Context) (*inlineSpec, error) {
+	if c.Kind != "notebook" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.Path)
+	if err != nil {
+		return nil, notFound("notebook_task.notebook_path: %v", err)
+	}
+	inline, err := notebook.Inline(c.Path, text)
+	if err != nil {
+		return nil, invalid("notebook_task.notebook_path: %v", err)
+	}
+	return inline, nil
 }
 
 // environment takes the lines of the task's environment, or without one those

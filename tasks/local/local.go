@@ -75,10 +75,13 @@ func (o *Options) interpreter(home string) (python.Interpreter, error) {
 	return o.found, o.findErr
 }
 
-// python makes the launch of a Python attempt. c holds what its kind needs,
-// inline the environment that its code itself asks for, if it does.
-func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c python.Context, inline *inlineSpec) (_ launch, err error) {
+// python makes the launch of a Python attempt. c holds what its kind needs.
+func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c python.Context) (_ launch, err error) {
 	runtime, err := python.Extract(filepath.Join(a.Home, "runtime"))
+	if err != nil {
+		return launch{}, err
+	}
+	inline, err := inlineOf(c)
 	if err != nil {
 		return launch{}, err
 	}

@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"maps"
-	"os"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 
@@ -35,16 +34,8 @@ func (r *notebookRunner) Run(ctx context.Context, a tasks.Attempt, out tasks.Sin
 			bindings = map[string]string{}
 		}
 		maps.Copy(bindings, a.Parameters)
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return launch{}, notFound("notebook_task.notebook_path: %v", err)
-		}
-		inline, err := notebook.Inline(file, text)
-		if err != nil {
-			return launch{}, invalid("notebook_task.notebook_path: %v", err)
-		}
 		return r.o.python(ctx, a, out, python.Context{
 			Kind: "notebook", Path: file, Bindings: bindings, NotebookPath: t.NotebookPath, CodeDir: p.root,
-		}, inline)
+		})
 	})
 }

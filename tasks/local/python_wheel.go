@@ -35,7 +35,7 @@ func (r *wheelRunner) Run(ctx context.Context, a tasks.Attempt, out tasks.Sink) 
 		}
 		return r.o.python(ctx, a, out, python.Context{
 			Kind: "wheel", PackageName: t.PackageName, EntryPoint: t.EntryPoint, Argv: argv, Bindings: a.Parameters, CodeDir: a.Code.Dir,
-		}, nil)
+		})
 	})
 }
 

@@ -34,6 +34,6 @@ func (r *scriptRunner) Run(ctx context.Context, a tasks.Attempt, out tasks.Sink)
 		case strings.HasSuffix(p.path, ".ipynb"):
 			return launch{}, invalid("%s: %s is a notebook, not a file: run it with notebook_task", field, p.path)
 		}
-		return r.o.python(ctx, a, out, python.Context{Kind: "script", Path: p.path, Argv: t.Parameters, Bindings: a.Parameters, CodeDir: p.root}, nil)
+		return r.o.python(ctx, a, out, python.Context{Kind: "script", Path: p.path, Argv: t.Parameters, Bindings: a.Parameters, CodeDir: p.root})
 	})
 }
