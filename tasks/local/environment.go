@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"flowctl/tasks"
+	"flowctl/tasks/notebook"
 	"flowctl/tasks/python/venv"
 )
 
@@ -57,7 +58,7 @@ func (e environment) activate(env []string) []string {
 // environment finds the Python of an attempt, and builds its environment if
 // the task or, where the task names none, its notebook (inline) asks for
 // packages. The caller releases it.
-func (o *Options) environment(ctx context.Context, a tasks.Attempt, out tasks.Sink, inline *inlineSpec) (environment, error) {
+func (o *Options) environment(ctx context.Context, a tasks.Attempt, out tasks.Sink, inline *notebook.Environment) (environment, error) {
 	interpreter, err := o.interpreter(a.Home)
 	if err != nil {
 		return environment{}, err

@@ -24,7 +24,7 @@ type environmentSpec struct {
 
 // inlineOf is the environment that a notebook itself asks for; nil if it asks
 // for none, or is no notebook.
-func inlineOf(c python.Context) (*inlineSpec, error) {
+func inlineOf(c python.Context) (*notebook.Environment, error) {
 	if c.Kind != "notebook" {
 		return nil, nil
 	}
@@ -41,7 +41,7 @@ func inlineOf(c python.Context) (*inlineSpec, error) {
 
 // environment takes the lines of the task's environment, or without one those
 // of the notebook itself.
-func (c *collector) environment(inline *inlineSpec) error {
+func (c *collector) environment(inline *notebook.Environment) error {
 	key := c.a.Task.Compute.EnvironmentKey
 	if key == "" || c.a.Job == nil {
 		if inline == nil {

@@ -167,6 +167,15 @@ func TestLibraryMistakes(t *testing.T) {
 		assert.Equal(t, "LIBRARY_INSTALLATION_ERROR", invalid.Code, libs)
 		assert.Contains(t, invalid.Message, want, libs)
 	}
+	for libs, want := range map[string]string{
+		`[{"maven":{"coordinates":"a:b"}}]`: `libraries[0].maven.coordinates: "a:b" is not group:artifact:version`,
+		`[{"cran":null}]`:                   "libraries[0]: names no library",
+	} {
+		l.libs = libs
+		invalid := l.invalid(l.attempt(jobspec.SparkPythonTask, `{"python_file":"s.py"}`))
+		assert.Equal(t, "INVALID_RUN_CONFIGURATION", invalid.Code, libs)
+		assert.Contains(t, invalid.Message, want)
+	}
 	l.libs = `{"whl":1}`
 	assert.Equal(t, "INVALID_RUN_CONFIGURATION", l.invalid(l.attempt(jobspec.SparkPythonTask, `{"python_file":"s.py"}`)).Code)
 }

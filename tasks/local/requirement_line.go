@@ -8,12 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"flowctl/tasks/notebook"
 )
-
-// inlineSpec is the environment that a notebook itself asks for.
-type inlineSpec = notebook.Environment
 
 // cutOption takes a line of a requirements file apart: an option and its
 // value, or one requirement, blanks and all. Both are empty for a comment.

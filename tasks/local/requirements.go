@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"flowctl/tasks"
+	"flowctl/tasks/notebook"
 	"flowctl/tasks/python/venv"
 )
 
@@ -45,7 +46,7 @@ func uninstallable(format string, args ...any) error {
 
 // collect gathers what the task's libraries, its environment and, if that has
 // none, the notebook itself ask for. version is the interpreter's.
-func (o *Options) collect(ctx context.Context, a tasks.Attempt, out tasks.Sink, version string, inline *inlineSpec) (asked, error) {
+func (o *Options) collect(ctx context.Context, a tasks.Attempt, out tasks.Sink, version string, inline *notebook.Environment) (asked, error) {
 	c := &collector{a: a, here: version, locate: func(field, path string) (place, error) {
 		return o.locate(ctx, a, out, field, path, "")
 	}}
@@ -97,11 +98,13 @@ func (c *collector) libraries() error {
 					c.jars = append(c.jars, jarLibrary{Field: field + ".jar", Path: f})
 				}
 			}
-		case l.Maven != nil && l.Maven.Coordinates != "":
+		case l.Maven != nil && strings.Count(l.Maven.Coordinates, ":") < 2:
+			err = invalid("%s.maven.coordinates: %q is not group:artifact:version", field, l.Maven.Coordinates)
+		case l.Maven != nil:
 			c.jars = append(c.jars, jarLibrary{Field: field + ".maven", Coordinates: l.Maven.Coordinates, Repo: l.Maven.Repo, Exclusions: l.Maven.Exclusions})
 		case l.Egg != "":
 			err = uninstallable("%s.egg: %s is an egg, which no supported runtime installs any more; build a wheel (pip wheel . or uv build) and name it as whl", field, l.Egg)
-		case len(l.Cran) > 0:
+		case len(l.Cran) > 0 && string(l.Cran) != "null":
 			err = uninstallable("%s.cran: R packages cannot be installed here; run the task on a workspace", field)
 		default:
 			err = invalid("%s: names no library; one of pypi, whl, requirements, jar, maven is needed", field)
