@@ -397,3 +397,27 @@ func TestRefusals(t *testing.T) {
 	require.ErrorAs(t, err, &refusal)
 	assert.Equal(t, "INVALID_PARAMETER_VALUE", refusal.ErrorCode())
 }
+
+func TestTrimJournal(t *testing.T) {
+	l := newLab(t, taskstest.Success)
+	for range 3 {
+		l.wait(l.submit(job("", "a", "b <- a")))
+	}
+	last, err := l.Seq()
+	require.NoError(t, err)
+	require.NoError(t, l.TrimJournal(l.ctx, 5))
+	require.NoError(t, l.TrimJournal(l.ctx, 1<<40))
+	var seen []uint64
+	for e, err := range l.Watch(l.ctx, 0) {
+		require.NoError(t, err)
+		if seen = append(seen, e.Seq); e.Seq == last {
+			break
+		}
+	}
+	assert.Equal(t, last-5, seen[0], "who follows from further back goes on with what is left")
+	l.close()
+	l.open(taskstest.Success)
+	again, err := l.Seq()
+	require.NoError(t, err)
+	assert.Equal(t, last, again)
+}

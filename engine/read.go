@@ -152,3 +152,24 @@ func (e *Engine) DeleteRun(ctx context.Context, id int64) error {
 	}
 	return e.store.RemoveRunDir(id)
 }
+
+// trimStep bounds how many entries one commit drops, so that nobody waits long.
+const trimStep = 2000
+
+// TrimJournal drops all but the latest entries of the journal. Whoever still
+// follows older ones goes on with those that are left.
+func (e *Engine) TrimJournal(ctx context.Context, keep uint64) error {
+	for {
+		n := 0
+		err := e.call(ctx, func(tx *store.Tx) (err error) {
+			if e.seq <= keep {
+				return nil
+			}
+			n, err = tx.PruneJournal(e.seq-keep, trimStep)
+			return err
+		})
+		if err != nil || n < trimStep {
+			return err
+		}
+	}
+}

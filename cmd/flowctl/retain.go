@@ -3,28 +3,45 @@ package main
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"flowctl/engine/jobrun"
+	"flowctl/tasks/python/venv"
 )
 
 // retainEvery is how often old runs are looked for.
 const retainEvery = time.Hour
 
-// retain deletes the runs that ended longer ago than keep, until ctx is over.
+// keepEntries is how much of the journal is kept, for those who follow it.
+const keepEntries = 200_000
+
+// keepEnvironments is how long an environment is kept that nothing uses.
+const keepEnvironments = 30 * 24 * time.Hour
+
+// retain lets go of what is old, until ctx is over: runs that ended longer ago
+// than keep (0: none), the journal's beginning, environments that nothing uses.
 func (a *app) retain(ctx context.Context, keep time.Duration, log *slog.Logger) {
-	if keep <= 0 {
-		return
-	}
 	tick := time.NewTicker(retainEvery)
 	defer tick.Stop()
 	for {
-		n, err := a.deleteOld(ctx, time.Now().Add(-keep))
-		if err != nil && ctx.Err() == nil {
-			log.Error("delete old runs", "error", err)
+		if keep > 0 {
+			n, err := a.deleteOld(ctx, time.Now().Add(-keep))
+			if err != nil && ctx.Err() == nil {
+				log.Error("delete old runs", "error", err)
+			}
+			if n > 0 {
+				log.Info("deleted old runs", "runs", n, "kept", keep)
+			}
 		}
-		if n > 0 {
-			log.Info("deleted old runs", "runs", n, "kept", keep)
+		if err := a.engine.TrimJournal(ctx, keepEntries); err != nil && ctx.Err() == nil {
+			log.Error("trim the journal", "error", err)
+		}
+		envs := venv.Store{Dir: filepath.Join(a.store.Home(), "envs")}
+		if gone, err := envs.Prune(time.Now().Add(-keepEnvironments)); err != nil {
+			log.Error("delete unused environments", "error", err)
+		} else if len(gone) > 0 {
+			log.Info("deleted unused environments", "environments", len(gone))
 		}
 		select {
 		case <-tick.C:

@@ -56,8 +56,8 @@ func (tx *Tx) SpecSource(hash string) (json.RawMessage, error) {
 
 // Spec returns a job definition, parsed. It is shared: nobody may change it.
 func (tx *Tx) Spec(hash string) (*jobspec.Job, error) {
-	if j, ok := tx.store.specs.Load(hash); ok {
-		return j.(*jobspec.Job), nil
+	if j := tx.store.specs.get(hash); j != nil {
+		return j, nil
 	}
 	raw, err := tx.SpecSource(hash)
 	if err != nil {

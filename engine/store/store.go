@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -38,7 +37,7 @@ type Store struct {
 	home string
 	db   *bbolt.DB
 
-	specs sync.Map // hash → *jobspec.Job; definitions never change
+	specs specCache
 }
 
 // Options are the settings of Open.
@@ -155,15 +154,11 @@ func (s *Store) Stats() Stats {
 	return Stats{Commits: n, WriteTime: st.TxStats.GetWriteTime(), Bytes: size}
 }
 
-// parse reads a stored definition, each once.
+// parse reads a stored definition.
 func (s *Store) parse(hash string, raw []byte) (*jobspec.Job, error) {
-	if j, ok := s.specs.Load(hash); ok {
-		return j.(*jobspec.Job), nil
-	}
 	j, err := jobspec.Parse(raw)
 	if err != nil {
 		return nil, fmt.Errorf("read stored job %s: %w", hash, err)
 	}
-	s.specs.Store(hash, j)
-	return j, nil
+	return s.specs.put(hash, j), nil
 }
