@@ -30,6 +30,9 @@ type Options struct {
 	// Notify is told what people may want to know, after it is on disk. It
 	// must not block. Nil: nobody listens.
 	Notify func(r *jobrun.Run, n jobrun.Notify)
+	// RunEnded is told that a run is over, after it is on disk: what it
+	// shares among its tasks can go. It must not block. Nil: nobody listens.
+	RunEnded func(run int64)
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 	// WorkspaceURL and WorkspaceID answer {{workspace.url}} and {{workspace.id}}.

@@ -64,4 +64,7 @@ func (e *Engine) runEnded(r *jobrun.Run) {
 	e.childEnded(r)
 	e.leave(r)
 	e.jobWatches.tell(JobNews{ID: r.JobID, Ended: true})
+	if e.opt.RunEnded != nil {
+		e.opt.RunEnded(r.ID)
+	}
 }

@@ -109,6 +109,11 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 			return launch{}, fmt.Errorf("make file tree: %w", err)
 		}
 	}
+	spark, clusterEnv, err := o.spark(a)
+	if err != nil {
+		return launch{}, err
+	}
+	c.Spark, c.MLflow = spark, filepath.Join(a.Home, "mlflow")
 	if err := c.Write(a.Dir); err != nil {
 		return launch{}, err
 	}
@@ -123,6 +128,7 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 		}
 	}
 	env = append(env, o.Env...)
+	env = append(env, clusterEnv...)
 	env = append(env, a.Code.Env...)
 	env = append(py.activate(env), python.Env(runtime, a.Dir, a.ValuesDir, nil)...)
 	workdir := filepath.Dir(c.Path)

@@ -146,15 +146,10 @@ func TestShellMagics(t *testing.T) {
 
 func TestUnsupportedCellsAreRefusedBeforeAnyRuns(t *testing.T) {
 	l := newLab(t)
-	l.notebook("n", "print('ran')", "# MAGIC %scala\n# MAGIC val x = 1", "# MAGIC %sql\n# MAGIC select 1")
+	l.notebook("n", "print('ran')", "# MAGIC %scala\n# MAGIC val x = 1", "# MAGIC %r\n# MAGIC x <- 1")
 	res := l.fails("n")
-	assert.Contains(t, res.Message, "cell 2 (scala), cell 3 (sql)")
+	assert.Contains(t, res.Message, "cell 2 (scala), cell 3 (r)")
 	assert.NotContains(t, l.log(), "ran\n")
-	l.notebook("spark", "print('before')", "spark.range(3)")
-	res = l.fails("spark")
-	assert.Contains(t, res.Message, "FlowctlUnsupported: spark: this runtime has no Spark")
-	l.write("q.sql", "-- Databricks notebook source\nselect 1")
-	assert.Contains(t, l.fails("q").Message, "cell 1 (sql)")
 }
 
 func TestJupyter(t *testing.T) {

@@ -24,6 +24,8 @@ type Context struct {
 	EnvsDir      string            `json:"envs_dir,omitempty"`      // where %pip keeps what it installs
 	ValuesDir    string            `json:"values_dir"`
 	FS           *FS               `json:"fs,omitempty"`
+	Spark        *Spark            `json:"spark,omitempty"`
+	MLflow       string            `json:"mlflow,omitempty"` // the folder of the tracking store
 
 	TaskKey     string `json:"task_key"`
 	RunID       int64  `json:"run_id"`

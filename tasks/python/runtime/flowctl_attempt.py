@@ -65,6 +65,13 @@ class Lazy:
     def __dir__(self):
         return dir(self._lazy_real())
 
+    @property
+    def __class__(self):
+        """isinstance(spark, SparkSession) asks for this."""
+        if object.__getattribute__(self, "_lazy_name") not in ("spark", "sc", "sqlContext"):
+            return Lazy
+        return type(self._lazy_real())
+
 
 NAMES = ("dbutils", "spark", "sc", "sqlContext", "sql", "table", "udf", "display", "displayHTML", "getArgument")
 
@@ -85,6 +92,31 @@ class Shims:
         return spec_from_file_location(
             name, os.path.join(here, "shims", name.replace(".", "_") + ".py"), submodule_search_locations=package
         )
+
+
+class Hooks:
+    """Modules of others that behave otherwise inside of a run: each is changed
+    right after it has been loaded, by the module of ours that is named here."""
+
+    names = {"pyspark.sql.session": "spark_import", "mlflow": "mlflow_import"}
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in self.names:
+            return None
+        ours = self.names.pop(name)
+        from importlib import import_module, util
+
+        spec = util.find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        real = spec.loader.exec_module
+
+        def exec_module(module):
+            real(module)
+            import_module("flowctl_rt." + ours).change(module)
+
+        spec.loader.exec_module = exec_module
+        return spec
 
 
 def stop(signum, frame):
@@ -108,6 +140,8 @@ def main():
     resumed = "--resume" in sys.argv
     sys.path[:0] = context.get("sys_path", ())
     sys.meta_path.append(Shims())
+    if context.get("spark"):
+        sys.meta_path.insert(0, Hooks())
     if not resumed:
         attempt.emit('{"t":"started","pid":%d}' % os.getpid())
     _signal.signal(_signal.SIGTERM, stop)
@@ -136,6 +170,9 @@ def main():
 
         result, status = failure.result(e)
     flush()
+    spark = sys.modules.get("flowctl_rt.spark_attach")
+    if spark:
+        spark.detach(status == 0)
     attempt.finish(result)
     if sys.dont_write_bytecode:
         compile_runtime()

@@ -14,6 +14,9 @@ def result(error):
         return _exit(error)
     if isinstance(error, KeyboardInterrupt):
         return '{"outcome":"CANCELED","message":"interrupted"}', 130
+    spark = sys.modules.get("flowctl_rt.spark_attach")
+    if spark:
+        error = spark.explain(error)
     text = trace(error)
     sys.stderr.write(text)
     return (

@@ -1,6 +1,4 @@
 """The ten names that notebooks and tasks find ready, each made on first use."""
-from flowctl_rt import FlowctlUnsupported
-
 _made = {}
 
 
@@ -22,18 +20,8 @@ def _make(name):
         return getattr(display, name)
     if name == "getArgument":
         return get("dbutils").widgets.getArgument
-    return _spark(name)
+    from flowctl_rt import spark
 
-
-def _spark(name):
-    """Spark's names come from a module that supplies them, where there is one."""
-    try:
-        from flowctl_rt import spark
-    except ImportError:
-        raise FlowctlUnsupported(
-            "%s: this runtime has no Spark. Run the task on a workspace, "
-            "or use plain Python for it." % name
-        ) from None
     return spark.supply(name)
 
 

@@ -34,6 +34,7 @@ class Runner:
         self.loop = None
         self.stack = []  # [path, position] of the notebooks that are running, outermost first
         self.restarts = 0
+        self.foresaw = False
 
     @property
     def path(self):
@@ -49,6 +50,7 @@ class Runner:
         """Run a notebook file's cells from a position on."""
         book = cells.load(path)
         refuse_languages(book, path)
+        self.foresee_spark(book)
         if len(self.stack) > 50:
             raise RecursionError("%%run is nested too deep: %s" % path)
         frame = [path, start]
@@ -59,6 +61,15 @@ class Runner:
             if self.exit is not None:
                 raise self.exit
         self.stack.pop()
+
+    def foresee_spark(self, book):
+        """Start the driver beside the first cells, where the notebook's code will want it."""
+        if self.context.get("spark") and not self.foresaw and any("spark" in c.source or c.language == "sql" for c in book):
+            from flowctl_rt import spark
+
+            if spark.wanted(book):
+                self.foresaw = True
+                spark.start_beside()
 
     def cell(self, cell, path):
         began, log = time(), _log_size()
@@ -109,20 +120,16 @@ def _record(cell, path, status, began, log):
 
 def refuse_languages(book, path):
     """Say no before any cell has run, rather than in the middle."""
-    from_spark = _has_spark()
-    bad = [c for c in book if c.language in ("scala", "r") or c.language == "sql" and not from_spark]
-    bad += [c for c in book if c.language not in ("python", "md", "sql", "sh", "run", "fs", "scala", "r")]
+    bad = [c for c in book if c.language not in ("python", "md", "sql", "sh", "run", "fs")]
     if bad:
         which = ", ".join("cell %d (%s)" % (c.index + 1, c.language) for c in bad[:10])
         raise FlowctlUnsupported(
             "%s has cells that cannot run here: %s. Run the task on a workspace" % (path, which)
         )
+    if any(c.language == "sql" for c in book):
+        from flowctl_rt import spark_profile
 
-
-def _has_spark():
-    import importlib.util
-
-    return importlib.util.find_spec("flowctl_rt.spark") is not None
+        spark_profile.home()
 
 
 def remember_sources(linecache):

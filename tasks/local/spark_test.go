@@ -1,0 +1,85 @@
+package local_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flowctl/jobspec"
+	"flowctl/tasks"
+	"flowctl/tasks/local"
+	"flowctl/tasks/taskstest"
+)
+
+func TestSparkIsMissingClearly(t *testing.T) {
+	l := newLab(t)
+	if !l.lacksPySpark() {
+		t.Skip("this interpreter has pyspark")
+	}
+	const mend = "SparkUnavailable: pyspark is not installed for the task's interpreter"
+	l.notebook("late", "print('before')", "spark.range(3)")
+	assert.Contains(t, l.fails("late").Message, mend)
+	assert.Contains(t, l.log(), "before\n")
+	l.notebook("early", "print('before')", "# MAGIC %sql\n# MAGIC select 1")
+	res := l.fails("early")
+	assert.Contains(t, res.Message, mend)
+	assert.Contains(t, res.Message, "pyspark==4.1.* and delta-spark==4.4.0")
+	assert.NotContains(t, l.log(), "before\n", "a cell that cannot run is seen before any has run")
+	l.job = &jobspec.Job{JobClusters: []jobspec.JobCluster{{Key: "c", NewCluster: []byte(`{"spark_version":"15.4.x-scala2.12"}`)}}}
+	a := l.attempt(jobspec.NotebookTask, `{"notebook_path":"late"}`)
+	a.Task.Compute.JobClusterKey = "c"
+	res, _, _ = l.do(a)
+	assert.Contains(t, res.Message, "pyspark==3.5.* and delta-spark==3.3.2", "the version goes with the cluster's")
+	drivers, err := filepath.Glob(filepath.Join(l.home, "spark", "drivers", "*"))
+	require.NoError(t, err)
+	assert.Empty(t, drivers)
+}
+
+func (l *lab) lacksPySpark() bool {
+	l.notebook("probe", "import importlib.util\nprint(importlib.util.find_spec('pyspark') is None)")
+	return l.ok("probe") == "True\n"
+}
+
+func TestSparkSettings(t *testing.T) {
+	l := newLab(t)
+	l.notebook("show", `
+import json, os
+s = json.load(open(os.environ["FLOWCTL_CONTEXT"]))["spark"]
+print(s["profile"], s["conf"], s.get("jars"), s.get("packages"), s.get("isolated", False), os.environ["COLOUR"])
+print(os.path.basename(s["dir"]))`)
+	l.write("lib.jar", "jar")
+	l.job = &jobspec.Job{JobClusters: []jobspec.JobCluster{{Key: "c", NewCluster: []byte(
+		`{"spark_version":"17.3.x-scala2.13","spark_conf":{"spark.x":"1"},"spark_env_vars":{"COLOUR":"red"}}`)}}}
+	l.libs = `[{"jar":"lib.jar"},{"maven":{"coordinates":"a:b:1","exclusions":["c:d"]}}]`
+	run := func(change func(a *tasks.Attempt)) (string, string) {
+		a := l.attempt(jobspec.NotebookTask, `{"notebook_path":"show"}`)
+		a.Task.Compute.JobClusterKey = "c"
+		change(&a)
+		res, log, _ := l.do(a)
+		require.Equal(t, tasks.Success, res.Outcome, res.Message)
+		first, dir, _ := strings.Cut(strings.TrimSpace(log), "\n")
+		return first, dir
+	}
+	same := func(*tasks.Attempt) {}
+	first, dir := run(same)
+	assert.Equal(t, "4.0 {'spark.x': '1'} ['"+filepath.Join(l.dir, "lib.jar")+"'] [{'any': ['a:b:1'], 'excludes': 'c:d'}] False red", first)
+	_, again := run(same)
+	assert.Equal(t, dir, again, "one driver for the same cluster")
+	_, alone := run(func(a *tasks.Attempt) { a.Task.Libraries = nil })
+	assert.NotEqual(t, dir, alone, "other jars, another driver")
+	isolated, _ := run(func(a *tasks.Attempt) { a.Code.Env = []string{local.IsolateSpark + "=1"} })
+	assert.Contains(t, isolated, "True red")
+
+	for libs, want := range map[string]string{
+		`[{"jar":"gone.jar"}]`:              `libraries[0].jar: no file`,
+		`[{"maven":{"coordinates":"a:b"}}]`: `libraries[0].maven.coordinates: "a:b" is not group:artifact:version`,
+		`[{"jar":"s3://bucket/x.jar"}]`:     `lies in cloud storage`,
+	} {
+		l.libs = libs
+		_, err := l.runners[jobspec.NotebookTask].Run(t.Context(), l.attempt(jobspec.NotebookTask, `{"notebook_path":"show"}`), taskstest.NewRecorder(nil))
+		assert.ErrorContains(t, err, want)
+	}
+}

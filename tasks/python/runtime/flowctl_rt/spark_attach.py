@@ -1,0 +1,241 @@
+"""Finds the Spark driver of this attempt, starts it where nobody has, and
+makes a session of it.
+
+A driver is a folder (context.json names it) with a numbered folder for each
+life: spec.json, the files that spark_driver.py writes, and in tasks/ a locked
+file for each process that is attached. Whoever comes first starts it, under
+the folder's lock; it belongs to no task and lives on when that one ends.
+"""
+import fcntl
+import json
+import os
+import sys
+import time
+
+from flowctl_rt import attempt, spark_profile
+
+_life = None  # the folder of the driver's life that this process is attached to
+_lock = None  # held as long as this process is attached
+_connection = None  # (port, secret) of the driver's own gateway
+
+
+class SparkDriverDied(RuntimeError):
+    """The driver is gone; what ran on it is lost. Another try gets a new one."""
+
+
+class SparkUnavailable(RuntimeError):
+    """There can be no Spark session, for a reason that the message tells."""
+
+
+def settings():
+    """What the engine says of this attempt's Spark."""
+    a = attempt()
+    found = a.context.get("spark") if a is not None else None
+    if not found:
+        raise SparkUnavailable("this process belongs to no task that has Spark")
+    return found
+
+
+def start():
+    """See to it that the driver runs or is being started; its folder. Does not wait for it."""
+    want = settings()
+    home = spark_profile.home()
+    base = os.path.join(want["dir"], spark_profile.key(home))
+    if want.get("isolated"):
+        base = os.path.join(attempt().dir, "spark")
+    os.makedirs(base, mode=0o700, exist_ok=True)
+    with open(os.path.join(base, "lock"), "a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lives = sorted(int(n) for n in os.listdir(base) if n.isdigit())
+        if lives:
+            life = os.path.join(base, str(lives[-1]))
+            if alive(life) and not os.path.exists(os.path.join(life, "end")):
+                return life
+        life = os.path.join(base, str(lives[-1] + 1 if lives else 1))
+        os.makedirs(os.path.join(life, "tasks"), mode=0o700)
+        with open(os.path.join(life, "spec.json"), "w", encoding="utf-8") as f:
+            os.chmod(f.name, 0o600)
+            json.dump(spark_profile.spec(home, want), f)
+        _spawn(life)
+        return life
+
+
+def alive(life):
+    """Whether a driver's keeper lives: it holds a lock as long as it does."""
+    try:
+        with open(os.path.join(life, "alive"), "a+") as f:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+
+
+def _spawn(life):
+    """Start the driver's keeper, in a session of its own: no end of this task ends it."""
+    import subprocess
+
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("FLOWCTL_TASK_DIR", "FLOWCTL_CONTEXT", "FLOWCTL_EVENTS", "FLOWCTL_VALUES"))}
+    here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "spark_driver.py")
+    held = open(os.path.join(life, "alive"), "a+")
+    log = open(os.path.join(life, "driver.log"), "ab")
+    with held, log:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        subprocess.Popen(
+            [sys.executable, "-I", "-S", here, life], env=env, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True, pass_fds=(held.fileno(),),
+        )
+
+
+def _wait(life):
+    """The driver's gateway, when it is there: (port, secret)."""
+    import struct
+
+    told, began, delay = False, time.time(), 0.01
+    while True:
+        living = alive(life)  # asked first: what it left behind is there by then
+        try:
+            with open(os.path.join(life, "conn"), "rb") as f:
+                data = f.read()
+            port, n = struct.unpack(">ii", data[:8])
+            return port, data[8:8 + n].decode()
+        except FileNotFoundError:
+            pass
+        if not living:
+            raise SparkUnavailable(_why(life) or "the Spark driver did not start; its last lines:\n" + log_tail(life))
+        if not told and time.time() - began > 20:
+            told = True
+            print("waiting for the Spark driver to start (the first start in a data directory downloads jars)", file=sys.stderr)
+        time.sleep(delay)
+        delay = min(delay * 1.5, 0.1)
+
+
+def _why(life):
+    try:
+        with open(os.path.join(life, "failed"), encoding="utf-8") as f:
+            return f.read()
+    except FileNotFoundError:
+        return ""
+
+
+def log_tail(life, lines=20):
+    """The last lines of the driver's log."""
+    try:
+        with open(os.path.join(life, "driver.log"), "rb") as f:
+            f.seek(max(0, os.fstat(f.fileno()).st_size - 16384))
+            return "\n".join(f.read().decode("utf-8", "replace").rstrip().split("\n")[-lines:])
+    except OSError:
+        return ""
+
+
+def _gateway(port, secret):
+    from py4j.clientserver import ClientServer, JavaParameters, PythonParameters
+
+    return ClientServer(
+        java_parameters=JavaParameters(port=port, auth_token=secret, auto_convert=True),
+        python_parameters=PythonParameters(port=0, eager_load=False),
+    )
+
+
+def name():
+    """How this attempt's session and its jobs are known in the driver."""
+    return "flowctl-" + attempt().dir
+
+
+def session():
+    """Attach: a gateway of our own in the driver, so that calls back to Python reach this process, and our session."""
+    global _life, _lock, _connection
+    _life = start()
+    _connection = _wait(_life)
+    try:
+        return _attach()
+    except Exception as e:
+        died = explain(e)
+        if died is e:
+            raise
+        raise died from e
+
+
+def _attach():
+    global _lock
+    _lock = open(os.path.join(_life, "tasks", "%d-%d" % (os.getpid(), time.time() * 1000)), "w")
+    fcntl.flock(_lock, fcntl.LOCK_EX)
+    _lock.write(name())
+    _lock.flush()
+    control = _gateway(*_connection)
+    server = control.jvm.org.apache.spark.api.python.Py4JServer(control.jvm.org.apache.spark.SparkConf())
+    server.start()
+    os.environ["PYSPARK_GATEWAY_PORT"] = str(server.getListeningPort())
+    os.environ["PYSPARK_GATEWAY_SECRET"] = server.secret()
+    os.environ.setdefault("PYTHONHASHSEED", "0")  # PySpark gives it to its workers, which must agree
+    try:
+        return _session(control)
+    finally:
+        for key in ("PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"):
+            os.environ.pop(key, None)
+
+
+def _session(control):
+    import signal
+    import threading
+
+    from pyspark import SparkConf, SparkContext
+    from pyspark.sql import SparkSession
+
+    from flowctl_rt import spark_patch
+
+    SparkContext._ensure_initialized()
+    jvm = SparkContext._jvm
+    jsc = jvm.org.apache.spark.api.java.JavaSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
+    sc = SparkContext(jsc=jsc, gateway=SparkContext._gateway, conf=SparkConf(_jvm=jvm, _jconf=jsc.getConf()))
+    if threading.current_thread() is threading.main_thread():
+        entry = sys.modules.get("flowctl_attempt")
+        if entry is not None:  # PySpark's own handler would cancel the jobs of all tasks of the driver
+            signal.signal(signal.SIGINT, entry.stop)
+    sc.pythonExec = os.environ.get("PYSPARK_PYTHON") or sys.executable
+    sc.environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
+    builder = spark_profile.session_builder(jvm)
+    kept = jvm.System.getProperties()
+    jsession = kept.get(name())  # what dbutils.library.restartPython left
+    if jsession is None:
+        jsession = builder.getOrCreate().newSession()
+        kept.put(name(), jsession)
+    session = SparkSession(sc, jsession)
+    sc.setJobGroup(name(), "task " + str(attempt().context.get("task_key", "")))
+    SparkSession._instantiatedSession = session
+    spark_patch.install(session)
+    return session
+
+
+def detach(clean):
+    """Let go of the driver at the end of the task; what it still runs for us is cancelled."""
+    if _connection is None:
+        return
+    try:
+        control = _gateway(*_connection)
+        cancel(control.jvm, name())
+        control.close()
+    except Exception as e:  # the driver may be the very thing that is gone
+        if clean and alive(_life):
+            print("warning: the task's Spark session could not be closed: %s" % e, file=sys.stderr)
+
+
+def cancel(jvm, who):
+    """End the jobs, streams and session of a task."""
+    kept = jvm.System.getProperties()
+    jsession = kept.remove(who)
+    jvm.org.apache.spark.SparkContext.getOrCreate().cancelJobGroup(who)
+    if jsession is None:
+        return
+    if not jsession.sharedState().activeStreamingQueries().isEmpty():
+        for query in jsession.streams().active():
+            query.stop()
+    if hasattr(jsession, "interruptAll"):
+        jsession.interruptAll()
+
+
+def explain(error):
+    """The error itself; if the driver is gone, that is the error, with its last lines."""
+    if _life is None or alive(_life):
+        return error
+    why = _why(_life) or "it ended without a word"
+    return SparkDriverDied("DRIVER_DIED: the Spark driver of this task is gone: %s\n%s" % (why, log_tail(_life)))
