@@ -55,7 +55,7 @@ def start():
         os.makedirs(os.path.join(life, "tasks"), mode=0o700)
         with open(os.path.join(life, "spec.json"), "w", encoding="utf-8") as f:
             os.chmod(f.name, 0o600)
-            json.dump(spark_profile.spec(home, want), f)
+            json.dump(spark_profile.spec(home, dict(want, dir=base)), f)
         _spawn(life)
         return life
 
@@ -210,6 +210,9 @@ def detach(clean):
     """Let go of the driver at the end of the task; what it still runs for us is cancelled."""
     if _connection is None:
         return
+    if settings().get("isolated"):
+        open(os.path.join(_life, "end"), "w").close()
+        return
     try:
         control = _gateway(*_connection)
         cancel(control.jvm, name())
@@ -235,7 +238,22 @@ def cancel(jvm, who):
 
 def explain(error):
     """The error itself; if the driver is gone, that is the error, with its last lines."""
-    if _life is None or alive(_life):
+    if _life is None or not _gone(error):
         return error
     why = _why(_life) or "it ended without a word"
     return SparkDriverDied("DRIVER_DIED: the Spark driver of this task is gone: %s\n%s" % (why, log_tail(_life)))
+
+
+def _gone(error):
+    """Whether the driver is gone. One that cannot be reached is on its way: its keeper is given time to say why."""
+    lost = False
+    seen = error
+    while seen is not None and not lost:
+        lost = isinstance(seen, ConnectionError) or type(seen).__name__ == "Py4JNetworkError"
+        seen = seen.__cause__ or seen.__context__
+    limit = time.time() + (10 if lost else 0)
+    while alive(_life):
+        if time.time() >= limit:
+            return False
+        time.sleep(0.05)
+    return True

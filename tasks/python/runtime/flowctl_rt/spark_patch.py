@@ -1,16 +1,28 @@
-"""What is different about PySpark here, put onto its classes once a session is there."""
-from flowctl_rt import warn
+"""What is different about PySpark here, put onto its classes once a session is
+there: names have three levels, paths are Databricks' own, and the driver
+belongs to more than this task."""
+import functools
 
-_done = False
+from flowctl_rt import spark_paths, warn
+
+catalog = None  # spark_catalog.Catalog of the session
 
 
 def install(session):
     """Change PySpark's classes; done once in a process."""
-    global _done
-    if _done:
+    global catalog
+    from flowctl_rt import spark_catalog, spark_profile
+    from flowctl_rt.spark_attach import settings
+
+    if catalog is not None:
         return
-    _done = True
+    catalog = spark_catalog.Catalog(session, spark_profile.warehouse(settings()))
+    catalog.schema("hive_metastore", "default")
     _keep_running(session)
+    _sql(type(session))
+    _paths(session)
+    _names(session)
+    _errors()
 
 
 def _keep_running(session):
@@ -24,3 +36,195 @@ def _keep_running(session):
 
     type(session).stop = stop
     type(session.sparkContext).stop = stop
+
+
+def wrap(cls, name, around):
+    """Put around(real, self, *args, **kwargs) in the place of a method, where the class has it."""
+    real = cls.__dict__.get(name)
+    if real is None:
+        return
+    static = isinstance(real, (classmethod, staticmethod))
+    function = real.__func__ if static else real
+
+    @functools.wraps(function)
+    def method(*args, **kwargs):
+        return around(function, *args, **kwargs)
+
+    setattr(cls, name, type(real)(method) if static else method)
+
+
+def _sql(cls):
+    def sql(real, self, sqlQuery, args=None, **kwargs):
+        from flowctl_rt import spark_statements
+
+        return spark_statements.run(catalog, sqlQuery, args, lambda text: real(self, text, args, **kwargs))
+
+    wrap(cls, "sql", sql)
+    wrap(cls, "table", lambda real, self, tableName: real(self, known(tableName)))
+
+
+def known(name):
+    """A table's name for Spark, with the table made known."""
+    from flowctl_rt.spark_names import Rewriter
+
+    rewriter = Rewriter(catalog.names, "TABLE " + name, None, spark_paths.local)
+    text = rewriter.run()[len("TABLE "):]
+    for t in rewriter.tables:
+        catalog.table(*t)
+    return text
+
+
+def target(name):
+    """The (catalog, schema, table) of a name that is about to be written; None if it is a path."""
+    from flowctl_rt.spark_names import chain_at
+    from flowctl_rt.spark_tokens import tokens
+
+    c = chain_at(tokens(name), 0)
+    return catalog.names.table(c.parts) if c else None
+
+
+def _written(real, self, name, *args, **kwargs):
+    """A method that makes or changes the table of that name."""
+    done = real(self, known(name), *args, **kwargs)
+    where = target(name)
+    if where:
+        catalog.made(*where)
+    return done
+
+
+def _read(real, self, name, *args, **kwargs):
+    return real(self, known(name), *args, **kwargs)
+
+
+def _path_first(real, self, path=None, *args, **kwargs):
+    for key in ("path", "checkpointLocation"):
+        if key in kwargs:
+            kwargs[key] = spark_paths.local(kwargs[key])
+    if path is None:
+        return real(self, *args, **kwargs)
+    return real(self, spark_paths.every(path), *args, **kwargs)
+
+
+def _option(real, self, key, value):
+    if key.lower() in ("path", "checkpointlocation", "cloudfiles.schemalocation", "badrecordspath"):
+        value = spark_paths.local(value)
+    return real(self, key, value)
+
+
+def _options(real, self, **options):
+    for key, value in options.items():
+        self = self.option(key, value)
+    return self
+
+
+def _paths(session):
+    from pyspark.sql.readwriter import DataFrameReader, DataFrameWriter
+    from pyspark.sql.streaming.readwriter import DataStreamReader, DataStreamWriter
+
+    formats = ("csv", "json", "parquet", "orc", "text", "xml")
+    for cls, names in (
+        (DataFrameReader, ("load",) + formats), (DataStreamReader, ("load",) + formats),
+        (DataFrameWriter, ("save",) + formats), (DataStreamWriter, ("start",)),
+    ):
+        for name in names:
+            wrap(cls, name, _path_first)
+        wrap(cls, "option", _option)
+        wrap(cls, "options", _options)
+    wrap(DataFrameReader, "parquet", lambda real, self, *paths, **kw: real(self, *[spark_paths.local(p) for p in paths], **kw))
+    wrap(DataFrameReader, "orc", _path_first)
+    context = type(session.sparkContext)
+    for name in ("textFile", "wholeTextFiles", "binaryFiles", "setCheckpointDir", "addFile", "addPyFile"):
+        wrap(context, name, lambda real, self, path, *a, **kw: real(self, spark_paths.local(path), *a, **kw))
+    from pyspark.rdd import RDD
+
+    wrap(RDD, "saveAsTextFile", lambda real, self, path, *a, **kw: real(self, spark_paths.local(path), *a, **kw))
+    from flowctl_rt import spark_files
+
+    spark_files.install(DataStreamReader)
+
+
+def _names(session):
+    from pyspark.sql.readwriter import DataFrameReader, DataFrameWriter
+    from pyspark.sql.streaming.readwriter import DataStreamReader, DataStreamWriter
+
+    wrap(DataFrameReader, "table", _read)
+    wrap(DataStreamReader, "table", _read)
+    wrap(DataFrameWriter, "saveAsTable", _written)
+    wrap(DataFrameWriter, "insertInto", _read)
+    wrap(DataStreamWriter, "toTable", _written)
+    frame = type(session.range(0))
+    wrap(frame, "writeTo", lambda real, self, table: _Remembering(real(self, known(table)), table))
+    wrap(frame, "mergeInto", _read)
+    _catalog_api(type(session.catalog))
+
+
+class _Remembering:
+    """A DataFrameWriterV2 whose table is kept in the catalog."""
+
+    def __init__(self, writer, name):
+        self._writer, self._name = writer, name
+
+    def __getattr__(self, key):
+        real = getattr(self._writer, key)
+
+        def call(*args, **kwargs):
+            done = real(*args, **kwargs)
+            if done is self._writer:
+                return self
+            if key in ("create", "createOrReplace", "replace") and target(self._name):
+                catalog.made(*target(self._name))
+            return done
+
+        return call
+
+
+def _catalog_api(cls):
+    """spark.catalog: the same names, and what there is in the folder of all drivers."""
+    names = lambda: catalog.names  # noqa: E731  (it changes with USE)
+
+    def schema(name):
+        from flowctl_rt.spark_names import chain_at
+        from flowctl_rt.spark_tokens import tokens
+
+        return names().schema_of(chain_at(tokens(name), 0).parts)
+
+    def in_schema(real, self, dbName=None, *args, **kwargs):
+        where = schema(dbName) if dbName else (names().catalog, names().schema)
+        catalog.all_of(*where)
+        return real(self, names().fold(*where), *args, **kwargs)
+
+    def table_exists(real, self, tableName, dbName=None):
+        return real(self, known(dbName + "." + tableName if dbName else tableName))
+
+    def database_exists(real, self, dbName):
+        return catalog.schema(*schema(dbName))
+
+    def enter(where):
+        from flowctl_rt import spark_statements
+
+        spark_statements.enter(catalog, *where)
+
+    wrap(cls, "currentCatalog", lambda real, self: names().catalog)
+    wrap(cls, "currentDatabase", lambda real, self: names().schema)
+    wrap(cls, "setCurrentCatalog", lambda real, self, catalogName: enter((catalogName,)))
+    wrap(cls, "setCurrentDatabase", lambda real, self, dbName: enter(schema(dbName)))
+    wrap(cls, "databaseExists", database_exists)
+    wrap(cls, "tableExists", table_exists)
+    wrap(cls, "listTables", in_schema)
+    wrap(cls, "listFunctions", in_schema)
+    for name in ("getTable", "refreshTable", "cacheTable", "uncacheTable", "isCached", "listColumns", "recoverPartitions", "getFunction"):
+        wrap(cls, name, _read)
+    for name in ("createTable", "createExternalTable"):
+        wrap(cls, name, _written)
+
+
+def _errors():
+    """Errors speak of the names that people wrote, once: PySpark would log each in full beside."""
+    import logging
+
+    logging.getLogger("SQLQueryContextLogger").disabled = True
+    try:
+        from pyspark.errors.exceptions.captured import CapturedException
+    except ImportError:
+        return
+    wrap(CapturedException, "__str__", lambda real, self: catalog.names.unfold(real(self)))

@@ -1,0 +1,33 @@
+"""Delta's own classes take three-level names and Databricks' paths."""
+from flowctl_rt import spark_paths
+
+
+def change(module):
+    """delta.tables has been loaded."""
+    from flowctl_rt import spark
+    from flowctl_rt.spark_patch import known, target, wrap
+
+    spark.session()
+    table, builder = module.DeltaTable, module.DeltaTableBuilder
+    wrap(table, "forName", lambda real, cls, session, name: real(cls, session, known(name)))
+    wrap(table, "forPath", lambda real, cls, session, path, *a, **kw: real(cls, session, spark_paths.local(path), *a, **kw))
+    wrap(table, "isDeltaTable", lambda real, cls, session, identifier: real(cls, session, spark_paths.local(identifier)))
+    wrap(table, "convertToDelta", lambda real, cls, session, identifier, *a: real(cls, session, known(identifier), *a))
+
+    def named(real, self, identifier):
+        self._flowctl_name = identifier
+        return real(self, known(identifier))
+
+    def execute(real, self):
+        made = real(self)
+        name = getattr(self, "_flowctl_name", None)
+        if name and target(name):
+            from flowctl_rt import spark_patch
+
+            spark_patch.catalog.made(*target(name))
+        return made
+
+    wrap(builder, "tableName", named)
+    wrap(builder, "location", lambda real, self, location: real(self, spark_paths.local(location)))
+    wrap(builder, "execute", execute)
+
