@@ -47,7 +47,7 @@ type Options struct {
 
 // Kinds are the task kinds that have a local runner.
 func Kinds() []jobspec.Type {
-	return []jobspec.Type{jobspec.NotebookTask, jobspec.SparkPythonTask, jobspec.PythonWheelTask}
+	return []jobspec.Type{jobspec.NotebookTask, jobspec.SparkPythonTask, jobspec.PythonWheelTask, jobspec.SQLTask}
 }
 
 // Runners is the table of local runners.
@@ -56,6 +56,7 @@ func Runners(o *Options) tasks.Runners {
 		jobspec.NotebookTask:    &notebookRunner{o},
 		jobspec.SparkPythonTask: &scriptRunner{o},
 		jobspec.PythonWheelTask: &wheelRunner{o},
+		jobspec.SQLTask:         &sqlRunner{o},
 	}
 }
 
@@ -130,6 +131,7 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 	env = append(env, o.Env...)
 	env = append(env, clusterEnv...)
 	env = append(env, a.Code.Env...)
+	env = append(env, mlflowEnv(a.Home, env)...)
 	env = append(py.activate(env), python.Env(runtime, a.Dir, a.ValuesDir, nil)...)
 	workdir := filepath.Dir(c.Path)
 	if c.Path == "" {

@@ -161,6 +161,10 @@ def main():
             from flowctl_rt import wheel
 
             result = wheel.run(context)
+        elif kind == "sql":
+            from flowctl_rt import spark_file
+
+            result = spark_file.run(context)
         else:
             from flowctl_rt import notebook
 

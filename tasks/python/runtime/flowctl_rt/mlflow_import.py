@@ -1,2 +1,159 @@
+"""MLflow logs to the store in the data directory.
+
+Code that asks for a workspace's tracking server or registry (databricks,
+databricks-uc) gets that store too. Runs carry the tags of a job's run on
+Databricks, and by default belong to the experiment of the job.
+"""
+import os
+import sys
+
+_WORKSPACE = ("databricks", "databricks-uc", "uc")
+
+
+def home():
+    """The folder of the store."""
+    from flowctl_rt.dbutils import context
+
+    return context().get("mlflow") or os.path.join(os.getcwd(), "mlflow")
+
+
+def uri():
+    return "sqlite:///" + os.path.join(home(), "mlflow.db")
+
+
+def local(value):
+    """The store for what a workspace would answer; any other URI as it is."""
+    text = value if isinstance(value, str) else ""
+    if text in _WORKSPACE or text.startswith(tuple(w + "://" for w in _WORKSPACE)):
+        return uri()
+    return value
+
+
 def change(module):
-    pass
+    """mlflow has been loaded."""
+    from mlflow.tracking import client
+    from mlflow.tracking._model_registry import utils as registry
+    from mlflow.tracking._tracking_service import utils as tracking
+
+    for key in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        os.environ[key] = local(os.environ.get(key) or "databricks")
+    _everywhere(tracking, "set_tracking_uri")
+    _everywhere(registry, "set_registry_uri")
+    init = client.MlflowClient.__init__
+
+    def made(self, tracking_uri=None, registry_uri=None, *args, **kwargs):
+        init(self, local(tracking_uri), local(registry_uri), *args, **kwargs)
+
+    client.MlflowClient.__init__ = made
+    _stores(tracking, registry)
+    _context()
+
+
+def _everywhere(module, name):
+    """Change a function of MLflow, in all of its modules that have taken it already."""
+    real = getattr(module, name)
+
+    def redirected(uri, *args, **kwargs):
+        return real(local(uri), *args, **kwargs)
+
+    redirected.__doc__, redirected.__name__ = real.__doc__, name
+    for key, loaded in list(sys.modules.items()):
+        if (key == "mlflow" or key.startswith("mlflow.")) and loaded is not None and vars(loaded).get(name) is real:
+            setattr(loaded, name, redirected)
+
+
+def _stores(tracking, registry):
+    """The store is made by one process at a time, and keeps its artifacts beside it."""
+    runs, models = tracking._get_sqlalchemy_store, registry._get_sqlalchemy_store
+
+    def runs_store(store_uri, artifact_uri=None):
+        if store_uri == uri() and artifact_uri is None:
+            artifact_uri = os.path.join(home(), "artifacts")
+        return _alone(lambda: runs(store_uri, artifact_uri))
+
+    def models_store(store_uri, *args, **kwargs):
+        return _alone(lambda: models(store_uri))
+
+    tracking._tracking_store_registry.register("sqlite", runs_store)
+    registry._get_store_registry().register("sqlite", models_store)
+
+
+def _alone(make):
+    import fcntl
+    import importlib.util
+
+    if importlib.util.find_spec("sqlalchemy") is None:
+        raise RuntimeError(
+            "this interpreter has mlflow-skinny, which cannot keep runs in the local store: add the full package to the dependencies "
+            "(mlflow==%s), or set MLFLOW_TRACKING_URI to a server" % sys.modules["mlflow"].__version__
+        )
+    os.makedirs(home(), mode=0o700, exist_ok=True)
+    with open(os.path.join(home(), "lock"), "a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fresh = not os.path.exists(os.path.join(home(), "mlflow.db"))
+        store = make()
+        if fresh and uri().startswith("sqlite:"):
+            import sqlite3
+
+            with sqlite3.connect(os.path.join(home(), "mlflow.db"), timeout=30) as db:
+                db.execute("PRAGMA journal_mode=WAL")  # readers and one writer at once
+        return store
+
+
+def _context():
+    from mlflow.tracking.context import registry as contexts
+    from mlflow.tracking.context.abstract_context import RunContextProvider
+    from mlflow.tracking.default_experiment import registry as experiments
+    from mlflow.tracking.default_experiment.abstract_context import DefaultExperimentProvider
+
+    from flowctl_rt.dbutils import context
+
+    class TaskContext(RunContextProvider):
+        """Which run, task and attempt a run of MLflow's was made by."""
+
+        def in_context(self):
+            return bool(context())
+
+        def tags(self):
+            c = context()
+            found = {
+                "flowctl.run_id": c.get("job_run_id"), "flowctl.task_run_id": c.get("run_id"), "flowctl.task_key": c.get("task_key"),
+                "flowctl.attempt": c.get("attempt"), "flowctl.job_id": c.get("job_id"), "flowctl.job_name": c.get("job_name"),
+                "mlflow.user": c.get("user"), "mlflow.databricks.jobID": c.get("job_id"), "mlflow.databricks.jobRunID": c.get("job_run_id"),
+                "mlflow.databricks.notebookPath": c.get("notebook_path"), "mlflow.databricks.taskKey": c.get("task_key"),
+                "mlflow.source.type": "JOB", "mlflow.source.name": "jobs/%s/run/%s" % (c.get("job_id"), c.get("job_run_id")),
+            }
+            return {k: str(v) for k, v in found.items() if v not in (None, "")}
+
+    class JobExperiment(DefaultExperimentProvider):
+        """The experiment of the job, for code that names none."""
+
+        made = None
+
+        def in_context(self):
+            return bool(context().get("job_name")) and not os.environ.get("MLFLOW_EXPERIMENT_ID") and not os.environ.get("MLFLOW_EXPERIMENT_NAME")
+
+        def get_experiment_id(self):
+            if JobExperiment.made is None:
+                JobExperiment.made = experiment("/Jobs/" + context()["job_name"])
+            return JobExperiment.made
+
+    contexts._run_context_provider_registry._registry.append(TaskContext())
+    experiments._default_experiment_provider_registry._registry.insert(0, JobExperiment())
+
+
+def experiment(name):
+    """The id of an experiment, made if need be; two tasks at once make one."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient()
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return client.create_experiment(name)
+        except MlflowException:
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    return found.experiment_id
