@@ -58,7 +58,7 @@ func (r *sqlRunner) source(ctx context.Context, a tasks.Attempt, out tasks.Sink,
 		if _, err := os.Stat(p.path); err != nil && filepath.Ext(p.path) == "" {
 			p.path += ".sql" // a workspace knows a file by its name with or without it
 		}
-		return p.path, p.root, regular("sql_task.file.path", p.path)
+		return p.path, p.root, present("sql_task.file.path", p.path, ".sql")
 	case t.Query != nil:
 		dir := filepath.Join(a.Home, "sql_objects")
 		id := t.Query.QueryId
