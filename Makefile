@@ -13,8 +13,8 @@ build: ## build bin/flowctl
 run: build ## build, then run the recommendation engine's job
 	$(BIN) run examples/recommendation_engine/job.json
 
-test: lint ## everything: lint, then all tests with the race detector
-	$(GO) test -race ./...
+test: lint ## everything: lint, then all tests with the race detector, Spark's too
+	FLOWCTL_HEAVY=1 $(GO) test -race -timeout 20m ./...
 
 test-fast: ## the tests without the race detector and without the slow ones
 	$(GO) test -short ./...

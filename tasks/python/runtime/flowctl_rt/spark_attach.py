@@ -238,7 +238,7 @@ def cancel(jvm, who):
 
 def explain(error):
     """The error itself; if the driver is gone, that is the error, with its last lines."""
-    if _life is None or not _gone(error):
+    if _connection is None or isinstance(error, (SparkDriverDied, SparkUnavailable)) or not _gone(error):
         return error
     why = _why(_life) or "it ended without a word"
     return SparkDriverDied("DRIVER_DIED: the Spark driver of this task is gone: %s\n%s" % (why, log_tail(_life)))

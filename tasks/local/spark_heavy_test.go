@@ -1,0 +1,272 @@
+package local_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"flowctl/jobspec"
+	"flowctl/tasks"
+	"flowctl/tasks/local"
+	"flowctl/tasks/taskstest"
+)
+
+// sparkPins are what the heavy tests install: the pins of the default profile.
+var sparkPins = []string{"pyspark==4.1.4", "delta-spark==4.4.0", "pandas==2.3.3", "numpy==2.3.5", "pyarrow==21.0.0", "mlflow==3.17.2"}
+
+// sparkLab is a lab whose interpreter has Spark. The packages and the jars are
+// installed once into a cache of the user's.
+func sparkLab(t *testing.T) *lab {
+	if os.Getenv("FLOWCTL_HEAVY") == "" {
+		t.Skip("set FLOWCTL_HEAVY=1, as make test does")
+	}
+	l := newLab(t)
+	cache, err := os.UserCacheDir()
+	require.NoError(t, err)
+	cache = filepath.Join(cache, "flowctl-test", "spark41")
+	require.NoError(t, os.MkdirAll(cache, 0o755))
+	lock, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	require.NoError(t, err)
+	defer lock.Close()                                           //nolint:errcheck // nothing was written
+	require.NoError(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX)) // another package's tests may install too
+	python := filepath.Join(cache, "venv", "bin", "python")
+	want := strings.Join(sparkPins, "\n")
+	if have, err := os.ReadFile(filepath.Join(cache, "pins")); err != nil || string(have) != want {
+		base, err := (&local.Options{}).Interpreter()
+		require.NoError(t, err)
+		for _, argv := range [][]string{
+			{base, "-m", "venv", "--clear", filepath.Join(cache, "venv")},
+			append([]string{python, "-m", "pip", "install", "-q", "--no-input"}, sparkPins...),
+		} {
+			out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(cache, "pins"), []byte(want), 0o600))
+	}
+	t.Setenv("FLOWCTL_SPARK_JARS", filepath.Join(cache, "jars"))
+	l.runners = local.Runners(&local.Options{Python: python, WorkspaceID: "42"})
+	t.Cleanup(func() { l.endRun(1) })
+	return l
+}
+
+// endRun ends the drivers of a run and waits until they are gone: the folder
+// that they work in is the test's own.
+func (l *lab) endRun(run int64) {
+	require.NoError(l, local.EndRun(l.home, run))
+	for _, life := range l.lives(run) {
+		f, err := os.OpenFile(filepath.Join(life, "alive"), os.O_RDWR, 0)
+		require.NoError(l, err)
+		require.NoError(l, unix.Flock(int(f.Fd()), unix.LOCK_EX), "held as long as the driver lives")
+		require.NoError(l, f.Close())
+	}
+}
+
+// lives are the drivers that a run has had.
+func (l *lab) lives(run int64) []string {
+	found, err := filepath.Glob(filepath.Join(l.home, "spark", "drivers", strconv.FormatInt(run, 10), "*", "*", "[0-9]*"))
+	require.NoError(l, err)
+	return found
+}
+
+func TestSparkIsSharedByTheTasksOfARun(t *testing.T) {
+	l := sparkLab(t)
+	l.notebook("first", `
+print(spark.sparkContext.applicationId, isinstance(sc.parallelize([1]).count(), int))
+spark.range(3).createOrReplaceTempView("mine")
+spark.range(3).write.saveAsTable("shared")`)
+	l.write("second.py", `
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.master("local[7]").appName("x").getOrCreate()
+print(spark.sparkContext.applicationId, spark.catalog.tableExists("mine"), spark.table("shared").count())
+spark.stop()
+print(spark.range(2).count())
+`)
+	l.notebook("free", "# a comment of spark\nprint('no spark here')")
+	assert.Equal(t, "no spark here\n", l.ok("free"))
+	assert.Empty(t, l.lives(1), "no driver without need")
+
+	lines := strings.Split(strings.TrimSpace(l.ok("first")), "\n") // the first start may have said that it waits
+	app, _, _ := strings.Cut(lines[len(lines)-1], " ")
+	res, log, _ := l.script("second.py")
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	assert.Contains(t, log, app+" False 3\n", "the same application, a session of its own")
+	assert.Contains(t, log, "spark.stop() does nothing here")
+	assert.True(t, strings.HasSuffix(log, "2\n"), log)
+	assert.Len(t, l.lives(1), 1)
+
+	l.restartAndChild(app)
+	l.cancelled()
+	l.driverDies(app)
+}
+
+// restartAndChild: a notebook that restarts Python keeps its session; a child
+// notebook has one of its own on the same driver.
+func (l *lab) restartAndChild(app string) {
+	l.notebook("child", "spark.range(1).createOrReplaceTempView('of_child')\ndbutils.notebook.exit(sc.applicationId)")
+	l.notebook("restart", "spark.range(4).createOrReplaceTempView('kept')\nx = 1", "dbutils.library.restartPython()",
+		"print('x' in globals(), spark.table('kept').count())\nprint(dbutils.notebook.run('./child', 0), spark.catalog.tableExists('of_child'))")
+	assert.Equal(l, "False 4\n"+app+" False\n", l.ok("restart"))
+}
+
+// cancelled: the jobs of a cancelled task end with it.
+func (l *lab) cancelled() {
+	l.notebook("long", `
+import threading, time
+def work(i):
+    time.sleep(600)
+    return i
+t = threading.Thread(target=lambda: spark.range(2, numPartitions=1).rdd.map(lambda r: work(1)).count())
+sc.setLocalProperty("x", "y")
+dbutils.jobs.taskValues.set("begun", 1)
+spark.range(2, numPartitions=1).rdd.map(lambda r: work(1)).count()`)
+	ctx, cancel := context.WithCancelCause(l.Context())
+	rec := taskstest.NewRecorder(nil)
+	go func() { rec.WaitValue(ctx, "begun"); cancel(tasks.ErrCanceled) }()
+	res, err := l.runners[jobspec.NotebookTask].Run(ctx, l.attempt(jobspec.NotebookTask, `{"notebook_path":"long"}`), rec)
+	require.NoError(l, err)
+	assert.Equal(l, tasks.Canceled, res.Outcome)
+	l.notebook("after", `
+tracker = sc.statusTracker()
+import time
+for _ in range(100):
+    if not tracker.getActiveStageIds(): break
+    time.sleep(0.1)
+print(len(tracker.getActiveStageIds()))`)
+	assert.Equal(l, "0\n", l.ok("after"))
+}
+
+// driverDies: the task says so with the driver's last lines, and the next one
+// gets a new driver.
+func (l *lab) driverDies(app string) {
+	l.notebook("killer", `
+jvm = spark._jvm
+jvm.java.lang.Runtime.getRuntime().halt(9)
+print("never")`)
+	res := l.fails("killer")
+	assert.Contains(l, res.Message, "SparkDriverDied: DRIVER_DIED: the Spark driver of this task is gone: it ended with exit status 9")
+	l.notebook("next", "print(sc.applicationId)")
+	assert.NotEqual(l, app+"\n", l.ok("next"))
+	assert.Len(l, l.lives(1), 2)
+}
+
+func TestSparkCannotStart(t *testing.T) {
+	l := sparkLab(t)
+	l.notebook("n", "spark.range(1).count()")
+	a := l.attempt(jobspec.NotebookTask, `{"notebook_path":"n"}`)
+	a.Code.Env = []string{"JAVA_HOME=" + l.dir}
+	res, _, _ := l.do(a)
+	assert.Equal(t, tasks.Failed, res.Outcome)
+	assert.Contains(t, res.Message, "SparkUnavailable: Spark needs Java 17, and JAVA_HOME is "+l.dir+", which has no bin/java: install a JDK")
+
+	l.libs = `[{"maven":{"coordinates":"no.such.group:nothing:1.0"}}]`
+	res, _, _ = l.do(l.attempt(jobspec.NotebookTask, `{"notebook_path":"n"}`))
+	assert.Contains(t, res.Message, "the jars of no.such.group:nothing:1.0 could not be fetched")
+}
+
+func TestSparkNames(t *testing.T) {
+	l := sparkLab(t)
+	code, err := os.ReadFile(filepath.Join("testdata", "spark_names.py"))
+	require.NoError(t, err)
+	l.write("names.py", string(code))
+	out := l.ok("names", "cat=dev")
+	want, err := os.ReadFile(filepath.Join("testdata", "spark_names.txt"))
+	require.NoError(t, err)
+	assert.Equal(t, string(want), out)
+
+	l.endRun(1) // another driver finds the same catalog
+	l.write("again.sql", `-- Databricks notebook source
+CREATE WIDGET TEXT lim DEFAULT "2";
+SELECT * FROM dev.bronze.t2 ORDER BY id, g LIMIT ${lim}
+-- COMMAND ----------
+SELECT dev.bronze.dbl(4) AS d, n FROM dev.bronze.v WHERE g = 9 AND :lim = '2'
+-- COMMAND ----------
+-- MAGIC %python
+-- MAGIC print(_sqldf.count(), [t.name for t in spark.catalog.listTables("dev.bronze")], spark.table("dev.bronze.pq").count())
+-- MAGIC spark.sql("DROP SCHEMA dev.bronze CASCADE")
+-- MAGIC print([r[0] for r in spark.sql("SHOW SCHEMAS IN dev").collect()])
+`)
+	assert.Equal(t, "id  g\n--  -\n0   9\n0   9\nd  n\n-  -\n8  2\n1 ['ext', 'pq', 'streamed', 't2', 'v'] 1\n['default']\n", l.ok("again"))
+	l.sqlFile()
+}
+
+// sqlFile: a sql_task has parameters and the output of its kind.
+func (l *lab) sqlFile() {
+	l.write("q.sql", `CREATE SCHEMA IF NOT EXISTS main.sq;
+CREATE OR REPLACE TABLE IDENTIFIER(:cat || '.sq.t') AS SELECT 1 a, :who b;
+INSERT INTO main.sq.t VALUES (2, '{{ who }}; --');
+SELECT * FROM main.sq.t ORDER BY a -- the end`)
+	payload := `{"warehouse_id":"w1","file":{"path":"q.sql"},"parameters":{"who":"me","cat":"main"}}`
+	res, log, _ := l.do(l.attempt(jobspec.SQLTask, payload))
+	require.Equal(l, tasks.Success, res.Outcome, log)
+	assert.Contains(l, log, "a  b\n-  ------\n1  me\n2  me; --\n")
+	var out struct {
+		SQL struct {
+			Query struct {
+				Text       string `json:"query_text"`
+				Warehouse  string `json:"warehouse_id"`
+				Statements []any  `json:"sql_statements"`
+			} `json:"query_output"`
+		} `json:"sql_output"`
+	}
+	require.NoError(l, json.Unmarshal(res.Output, &out))
+	assert.Equal(l, "w1", out.SQL.Query.Warehouse)
+	assert.Contains(l, out.SQL.Query.Text, "'me; --'")
+	assert.Len(l, out.SQL.Query.Statements, 4)
+
+	l.write("bad.sql", "SELECT 1; SELECT nope FROM main.sq.t")
+	res, log, _ = l.do(l.attempt(jobspec.SQLTask, `{"warehouse_id":"w","file":{"path":"bad.sql"}}`))
+	assert.Equal(l, tasks.Failed, res.Outcome)
+	assert.Contains(l, res.Message, "[UNRESOLVED_COLUMN")
+	assert.Contains(l, log, "statement 2 of 2 failed: SELECT nope")
+}
+
+func TestMLflowStaysHere(t *testing.T) {
+	l := sparkLab(t)
+	l.notebook("log", `
+import mlflow
+mlflow.set_tracking_uri("databricks")
+mlflow.set_registry_uri("databricks-uc")
+class Plus(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input: list[float], params=None) -> list[float]:
+        return [x + 1 for x in model_input]
+with mlflow.start_run() as run:
+    mlflow.log_metric("m", 0.5)
+    info = mlflow.pyfunc.log_model(name="model", python_model=Plus(), registered_model_name="main.s.plus", pip_requirements=["mlflow"])
+dbutils.notebook.exit(run.info.run_id)`)
+	l.notebook("read", `
+import mlflow
+from mlflow import MlflowClient
+c = MlflowClient(tracking_uri="databricks", registry_uri="databricks-uc")
+run = c.get_run(dbutils.widgets.get("id"))
+print(c.get_experiment(run.info.experiment_id).name, run.data.metrics["m"])
+print([run.data.tags[k] for k in ("flowctl.task_key", "flowctl.run_id", "flowctl.attempt", "mlflow.source.name", "mlflow.source.type")])
+c.set_registered_model_alias("main.s.plus", "champion", 1)
+print(c.transition_model_version_stage("main.s.plus", 1, "Staging").current_stage)
+print(mlflow.pyfunc.load_model("models:/main.s.plus@champion").predict([1.0]))`)
+	res, log, _ := l.run("log")
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	var out struct {
+		N struct{ Result string } `json:"notebook_output"`
+	}
+	require.NoError(t, json.Unmarshal(res.Output, &out))
+	log = l.ok("read", "id="+out.N.Result)
+	assert.Contains(t, log, "/Jobs/lab 0.5\n['t', '1', '0', 'jobs/7/run/1', 'JOB']\n")
+	assert.Contains(t, log, "Staging\n")
+	assert.Contains(t, log, "[2.0]\n")
+	entries, err := os.ReadDir(filepath.Join(l.home, "mlflow"))
+	require.NoError(t, err)
+	names := fmt.Sprint(entries)
+	assert.Contains(t, names, "artifacts")
+	assert.Contains(t, names, "mlflow.db")
+	assert.Empty(t, l.lives(1), "MLflow alone needs no Spark")
+}
