@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"flowctl/tasks/taskstest"
 )
 
 // exampleRun is one run of an expected.json; examples/README.md says what the
@@ -49,8 +51,14 @@ func TestExamples(t *testing.T) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			data, err := os.ReadFile(file)
 			require.NoError(t, err)
-			var want struct{ Runs []exampleRun }
+			var want struct {
+				Needs string
+				Runs  []exampleRun
+			}
 			require.NoError(t, json.Unmarshal(data, &want))
+			if want.Needs == "spark" {
+				t.Setenv("FLOWCTL_PYTHON", taskstest.SparkPython(t))
+			}
 			require.NotEmpty(t, want.Runs)
 			home := t.TempDir()
 			for i, r := range want.Runs {

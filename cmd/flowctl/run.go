@@ -26,13 +26,14 @@ import (
 
 // runFlags are the flags of flowctl run.
 type runFlags struct {
-	params   []string
-	only     []string
-	job      string
-	output   string
-	parallel int
-	roots    []string
-	quiet    bool
+	params       []string
+	only         []string
+	job          string
+	output       string
+	parallel     int
+	roots        []string
+	isolateSpark bool
+	quiet        bool
 }
 
 func newRunCmd(e *env) *cobra.Command {
@@ -53,6 +54,7 @@ func newRunCmd(e *env) *cobra.Command {
 	flags.StringVar(&f.job, "job", "", "which job of a file that holds several")
 	flags.StringVarP(&f.output, "output", "o", "text", "text or json")
 	flags.IntVar(&f.parallel, "max-parallel-tasks", 0, "tasks that run at once (default: the number of cores)")
+	flags.BoolVar(&f.isolateSpark, "isolate-spark", false, "a Spark driver for each task, rather than one for all tasks of a cluster")
 	flags.StringArrayVar(&f.roots, "workspace-root", nil, "where workspace paths lead, PREFIX=DIR; repeatable")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no task output on stderr")
 	return cmd
@@ -151,6 +153,9 @@ func (e *env) prepareRun(file string, f runFlags) (*api.Submit, *jobspec.Entry, 
 		return nil, nil, err
 	}
 	code, err := e.code(file, f.roots)
+	if f.isolateSpark {
+		code.Env = append(code.Env, local.IsolateSpark+"=1")
+	}
 	if err != nil {
 		return nil, nil, err
 	}

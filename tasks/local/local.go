@@ -47,7 +47,7 @@ type Options struct {
 
 // Kinds are the task kinds that have a local runner.
 func Kinds() []jobspec.Type {
-	return []jobspec.Type{jobspec.NotebookTask, jobspec.SparkPythonTask, jobspec.PythonWheelTask, jobspec.SQLTask}
+	return []jobspec.Type{jobspec.NotebookTask, jobspec.SparkPythonTask, jobspec.PythonWheelTask, jobspec.SQLTask, jobspec.SparkJarTask, jobspec.SparkSubmitTask}
 }
 
 // Runners is the table of local runners.
@@ -57,6 +57,8 @@ func Runners(o *Options) tasks.Runners {
 		jobspec.SparkPythonTask: &scriptRunner{o},
 		jobspec.PythonWheelTask: &wheelRunner{o},
 		jobspec.SQLTask:         &sqlRunner{o},
+		jobspec.SparkJarTask:    &jarRunner{o},
+		jobspec.SparkSubmitTask: &submitRunner{o},
 	}
 }
 

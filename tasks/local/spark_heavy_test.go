@@ -21,39 +21,10 @@ import (
 	"flowctl/tasks/taskstest"
 )
 
-// sparkPins are what the heavy tests install: the pins of the default profile.
-var sparkPins = []string{"pyspark==4.1.4", "delta-spark==4.4.0", "pandas==2.3.3", "numpy==2.3.5", "pyarrow==21.0.0", "mlflow==3.17.2"}
-
-// sparkLab is a lab whose interpreter has Spark. The packages and the jars are
-// installed once into a cache of the user's.
+// sparkLab is a lab whose interpreter has Spark.
 func sparkLab(t *testing.T) *lab {
-	if os.Getenv("FLOWCTL_HEAVY") == "" {
-		t.Skip("set FLOWCTL_HEAVY=1, as make test does")
-	}
+	python := taskstest.SparkPython(t)
 	l := newLab(t)
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	cache = filepath.Join(cache, "flowctl-test", "spark41")
-	require.NoError(t, os.MkdirAll(cache, 0o755))
-	lock, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	require.NoError(t, err)
-	defer lock.Close()                                           //nolint:errcheck // nothing was written
-	require.NoError(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX)) // another package's tests may install too
-	python := filepath.Join(cache, "venv", "bin", "python")
-	want := strings.Join(sparkPins, "\n")
-	if have, err := os.ReadFile(filepath.Join(cache, "pins")); err != nil || string(have) != want {
-		base, err := (&local.Options{}).Interpreter()
-		require.NoError(t, err)
-		for _, argv := range [][]string{
-			{base, "-m", "venv", "--clear", filepath.Join(cache, "venv")},
-			append([]string{python, "-m", "pip", "install", "-q", "--no-input"}, sparkPins...),
-		} {
-			out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
-			require.NoError(t, err, "%s", out)
-		}
-		require.NoError(t, os.WriteFile(filepath.Join(cache, "pins"), []byte(want), 0o600))
-	}
-	t.Setenv("FLOWCTL_SPARK_JARS", filepath.Join(cache, "jars"))
 	l.runners = local.Runners(&local.Options{Python: python, WorkspaceID: "42"})
 	t.Cleanup(func() { l.endRun(1) })
 	return l
@@ -269,4 +240,54 @@ print(mlflow.pyfunc.load_model("models:/main.s.plus@champion").predict([1.0]))`)
 	assert.Contains(t, names, "artifacts")
 	assert.Contains(t, names, "mlflow.db")
 	assert.Empty(t, l.lives(1), "MLflow alone needs no Spark")
+}
+
+// A jar's main class gets the cluster's settings and its arguments; its
+// exception is the task's error.
+func TestSparkJarAndSubmit(t *testing.T) {
+	l := sparkLab(t)
+	javac, err := exec.LookPath("javac")
+	if err != nil {
+		t.Skip("no javac")
+	}
+	l.write("src/shop/Main.java", `package shop;
+import org.apache.spark.sql.SparkSession;
+public class Main {
+	public static void main(String[] args) {
+		SparkSession spark = SparkSession.builder().getOrCreate();
+		if (args[0].equals("fail")) throw new IllegalStateException("no goods");
+		spark.range(3).write().format("delta").save(args[0]);
+		System.out.println(spark.read().format("delta").load(args[0]).count() + " " + spark.conf().get("spark.shop"));
+	}
+}`)
+	python := taskstest.SparkPython(t)
+	jars, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(python)), "lib", "python3*", "site-packages", "pyspark", "jars"))
+	require.NoError(t, err)
+	require.Len(t, jars, 1)
+	out, err := exec.Command(javac, "-cp", jars[0]+"/*", "-d", filepath.Join(l.dir, "classes"), filepath.Join(l.dir, "src/shop/Main.java")).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	out, err = exec.Command(python, "-m", "zipfile", "-c", filepath.Join(l.dir, "shop.jar"), filepath.Join(l.dir, "classes", "shop")).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	l.libs = `[{"jar":"shop.jar"}]`
+	l.job = &jobspec.Job{JobClusters: []jobspec.JobCluster{{Key: "c", NewCluster: []byte(`{"spark_version":"18.0.x-scala2.13","spark_conf":{"spark.shop":"open","spark.master":"yarn"}}`)}}}
+	jar := func(args string) (tasks.Result, string) {
+		a := l.attempt(jobspec.SparkJarTask, `{"main_class_name":"shop.Main","parameters":[`+args+`]}`)
+		a.Task.Compute.JobClusterKey = "c"
+		res, log, _ := l.do(a)
+		return res, log
+	}
+	res, log := jar(`"dbfs:/out/t"`)
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	assert.Contains(t, log, "3 open\n")
+	assert.DirExists(t, filepath.Join(l.home, "fs", "dbfs", "out", "t", "_delta_log"))
+	res, _ = jar(`"fail"`)
+	assert.Equal(t, tasks.Failed, res.Outcome)
+	assert.Equal(t, "ApplicationFailed: shop.Main ended with exit status 1: java.lang.IllegalStateException: no goods", res.Message)
+
+	l.libs = ""
+	payload := fmt.Sprintf(`{"parameters":["--master","yarn","--deploy-mode","cluster","--conf","spark.shop=shut","--class","shop.Main",%q,"dbfs:/out/u"]}`, filepath.Join(l.dir, "shop.jar"))
+	res, log, _ = l.do(l.attempt(jobspec.SparkSubmitTask, payload))
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	assert.Contains(t, log, "3 shut\n")
 }

@@ -12,12 +12,12 @@ import (
 // JSON must also be a Python literal but for true, false and null: the
 // runtime reads it without a JSON parser.
 type Context struct {
-	Kind         string            `json:"kind"` // "notebook", "script", "wheel" or "sql"
+	Kind         string            `json:"kind"` // "notebook", "script", "wheel", "sql", "jar" or "submit"
 	Path         string            `json:"path,omitempty"`
 	Argv         []string          `json:"argv"`
 	Bindings     map[string]string `json:"bindings,omitempty"` // widgets
 	PackageName  string            `json:"package_name,omitempty"`
-	EntryPoint   string            `json:"entry_point,omitempty"` // of a SQL task: its warehouse's id
+	EntryPoint   string            `json:"entry_point,omitempty"`   // of a SQL task its warehouse's id, of a jar its main class
 	NotebookPath string            `json:"notebook_path,omitempty"` // as the job writes it
 	CodeDir      string            `json:"code_dir,omitempty"`      // the root of the job's code
 	SysPath      []string          `json:"sys_path,omitempty"`      // folders to search before all others

@@ -165,6 +165,10 @@ def main():
             from flowctl_rt import spark_file
 
             result = spark_file.run(context)
+        elif kind in ("jar", "submit"):
+            from flowctl_rt import spark_submit
+
+            result = spark_submit.run(context)
         else:
             from flowctl_rt import notebook
 

@@ -7,6 +7,8 @@ table that lies elsewhere or is no Delta table) is a note .flowctl/NAME.json
 with the statement that makes it. A name is made known to the driver right
 before a statement uses it, and what another driver has dropped is forgotten.
 """
+import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -122,6 +124,18 @@ class Catalog:
                 self.table(catalog, schema, name)
 
     # Remembering what a statement has made.
+
+    @contextlib.contextmanager
+    def alone(self, catalog, schema, name):
+        """No other task on this data directory makes the table meanwhile."""
+        if not os.path.isdir(self.folder(catalog, schema)):
+            yield  # Spark will say that there is no such schema
+            return
+        path = self.note(catalog, schema, name)[:-len("json")] + "lock"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def made(self, catalog, schema, name):
         """A table has been made or changed: keep what its folder does not tell."""

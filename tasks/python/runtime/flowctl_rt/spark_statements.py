@@ -165,12 +165,10 @@ def _show_tables(s):
 def _create_schema(s):
     parts = s.name_after("SCHEMA", "DATABASE")
     c, name = s.names.schema_of(parts)
-    if os.path.isdir(s.catalog.folder(c, name)):
-        if s.has("IF", "NOT", "EXISTS"):
-            s.catalog.schema(c, name)
-            return s.nothing()
-        raise _error("SCHEMA_ALREADY_EXISTS", "Cannot create schema `%s`.`%s` because it already exists." % (c, name))
-    os.makedirs(s.catalog.folder(c, name))
+    try:
+        os.makedirs(s.catalog.folder(c, name), exist_ok=s.has("IF", "NOT", "EXISTS"))
+    except FileExistsError:
+        raise _error("SCHEMA_ALREADY_EXISTS", "Cannot create schema `%s`.`%s` because it already exists." % (c, name)) from None
     s.catalog.schema(c, name)
     return s.nothing()
 
@@ -190,8 +188,10 @@ def _drop_schema(s):
 
 def _create_table(s):
     target = s.names.table(s.name_after("TABLE"))
-    done = s.plain()
-    if target:
+    if target is None:
+        return s.plain()
+    with s.catalog.alone(*target):  # of two that make it at once, the second finds it
+        done = s.plain()
         s.catalog.made(*target)
     return done
 

@@ -1,0 +1,32 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Raw ratings
+# MAGIC Makes up a Delta table of ratings where there is none: users and items with hidden tastes, some noise, and a few
+# MAGIC lines without a rating, as real sources have them.
+
+# COMMAND ----------
+
+import math
+import random
+from datetime import datetime, timedelta
+
+from delta.tables import DeltaTable
+
+
+def make_ratings(users=120, items=60, each=25, seed=7):
+    rng = random.Random(seed)
+    taste = [[rng.gauss(0, 0.7) for _ in range(3)] for _ in range(users)]
+    trait = [[rng.gauss(0, 0.7) for _ in range(3)] for _ in range(items)]
+    start = datetime(2026, 1, 1)
+    for user in range(users):
+        for item in rng.sample(range(items), each):
+            likes = sum(a * b for a, b in zip(taste[user], trait[item]))
+            rating = min(5.0, max(1.0, round(2 * (3.4 + 1.3 * math.tanh(likes) + rng.gauss(0, 0.35))) / 2))
+            seen = start + timedelta(minutes=rng.randrange(200000))
+            yield user, item, None if rng.random() < 0.01 else rating, seen
+
+
+def ensure_raw_ratings(path):
+    if not DeltaTable.isDeltaTable(spark, path):
+        schema = "user_id INT, item_id INT, rating DOUBLE, timestamp TIMESTAMP"
+        spark.createDataFrame(list(make_ratings()), schema).coalesce(1).write.format("delta").mode("ignore").save(path)
