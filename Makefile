@@ -37,4 +37,4 @@ fuzz: ## a minute for each fuzz test
 	$(GO) test -fuzz FuzzExpand -fuzztime 60s -run '^$$' ./jobspec/ref
 
 update: ## rewrite expected files of tests; read the difference before you commit it
-	$(GO) test ./engine/jobrun ./jobspec ./cmd/flowctl -update
+	$(GO) test ./engine/jobrun ./jobspec ./tasks/local ./cmd/flowctl -update

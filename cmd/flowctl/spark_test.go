@@ -64,7 +64,7 @@ dbutils.notebook.exit(sc.applicationId)
 		}
 	}
 	assert.Len(t, apps, 2, "one driver a run, not one a task: %v", apps)
-	lives, err := filepath.Glob(filepath.Join(home, "spark", "drivers", "*", "*", "*", "[0-9]*"))
+	lives, err := filepath.Glob(filepath.Join(home, "runs", "*", ".spark", "*", "*", "[0-9]*"))
 	require.NoError(t, err)
 	assert.Len(t, lives, 2)
 	for _, life := range lives {

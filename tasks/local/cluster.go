@@ -88,9 +88,10 @@ func (o *Options) spark(a tasks.Attempt) (*python.Spark, []string, error) {
 	return s, env, nil
 }
 
-// sparkDir is where the drivers of a run are.
+// sparkDir is where the drivers of a run are: with the run's own files, so
+// that they go with it. No task's key begins with a dot.
 func sparkDir(home string, run int64) string {
-	return filepath.Join(home, "spark", "drivers", strconv.FormatInt(run, 10))
+	return filepath.Join(home, "runs", strconv.FormatInt(run, 10), ".spark")
 }
 
 // EndRun ends the Spark drivers of a run that is over. It tells them and does

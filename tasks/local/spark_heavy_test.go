@@ -44,7 +44,7 @@ func (l *lab) endRun(run int64) {
 
 // lives are the drivers that a run has had.
 func (l *lab) lives(run int64) []string {
-	found, err := filepath.Glob(filepath.Join(l.home, "spark", "drivers", strconv.FormatInt(run, 10), "*", "*", "[0-9]*"))
+	found, err := filepath.Glob(filepath.Join(l.home, "runs", strconv.FormatInt(run, 10), ".spark", "*", "*", "[0-9]*"))
 	require.NoError(l, err)
 	return found
 }

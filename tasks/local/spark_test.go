@@ -1,6 +1,8 @@
 package local_test
 
 import (
+	"flag"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,7 +35,7 @@ func TestSparkIsMissingClearly(t *testing.T) {
 	a.Task.Compute.JobClusterKey = "c"
 	res, _, _ = l.do(a)
 	assert.Contains(t, res.Message, "pyspark==3.5.* and delta-spark==3.3.2", "the version goes with the cluster's")
-	drivers, err := filepath.Glob(filepath.Join(l.home, "spark", "drivers", "*"))
+	drivers, err := filepath.Glob(filepath.Join(l.home, "runs", "*", ".spark", "*"))
 	require.NoError(t, err)
 	assert.Empty(t, drivers)
 }
@@ -82,4 +84,42 @@ print(os.path.basename(s["dir"]))`)
 		_, err := l.runners[jobspec.NotebookTask].Run(t.Context(), l.attempt(jobspec.NotebookTask, `{"notebook_path":"show"}`), taskstest.NewRecorder(nil))
 		assert.ErrorContains(t, err, want)
 	}
+}
+
+var update = flag.Bool("update", false, "rewrite expected files")
+
+// What becomes of names with three levels needs no Spark to be told.
+func TestSparkRewritesNames(t *testing.T) {
+	l := newLab(t)
+	for _, name := range []string{"spark_rewrite.py", "spark_rewrite.sql"} {
+		data, err := os.ReadFile(filepath.Join("testdata", name))
+		require.NoError(t, err)
+		l.write(name, string(data))
+	}
+	res, log, _ := l.script("spark_rewrite.py", filepath.Join(l.dir, "spark_rewrite.sql"))
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	golden := filepath.Join("testdata", "spark_rewrite.txt")
+	if *update {
+		require.NoError(t, os.WriteFile(golden, []byte(log), 0o600))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), log)
+}
+
+// Which code starts a driver before it runs: what names spark, not what speaks of it.
+func TestSparkIsForeseen(t *testing.T) {
+	l := newLab(t)
+	l.write("foreseen.py", `
+from flowctl_rt import cells, spark
+for source, language in [
+    ("spark.range(3)", "python"), ("def f():\n    return [spark for _ in range(2)]", "python"), ("from pyspark.sql import functions", "python"),
+    ("%pip install x\nawait spark.f()", "python"), ("select 1", "sql"),
+    ("# spark\nprint('spark.range')", "python"), ("this does not compile: spark", "python"), ("sparkling = 1", "python"), ("spark", "md"),
+]:
+    print(spark.wanted([cells.Cell(0, language, source)]))
+`)
+	res, log, _ := l.script("foreseen.py")
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	assert.Equal(t, strings.Repeat("True\n", 5)+strings.Repeat("False\n", 4), log)
 }

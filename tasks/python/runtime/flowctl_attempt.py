@@ -142,6 +142,11 @@ def main():
     sys.meta_path.append(Shims())
     if context.get("spark"):
         sys.meta_path.insert(0, Hooks())
+        for name, value in context["spark"].get("env", {}).items():
+            if "{{" in value:  # the engine has set the others
+                from flowctl_rt import spark_profile
+
+                os.environ[name] = spark_profile.secret(value)
     if not resumed:
         attempt.emit('{"t":"started","pid":%d}' % os.getpid())
     _signal.signal(_signal.SIGTERM, stop)

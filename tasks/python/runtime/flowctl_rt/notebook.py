@@ -163,6 +163,7 @@ def run(context, resumed):
     try:
         for file, start in reversed(frames):  # a notebook that was %run ends before the one that ran it goes on
             runner.notebook(file, start)
+        _await_streams()
     except NotebookExit as e:
         return _success(e.value)
     except library.RestartPython:
@@ -172,6 +173,13 @@ def run(context, resumed):
             return _success(None)
         raise
     return _success(None)
+
+
+def _await_streams():
+    """A notebook lasts as long as the streams that it has started, and fails with them."""
+    spark = sys.modules.get("flowctl_rt.spark")
+    if spark is not None:
+        spark.await_streams()
 
 
 LIMIT = 5 * 1024 * 1024  # bytes of an exit value that runs/get-output shows (the SDK's documentation)

@@ -67,6 +67,15 @@ def sql_cell(runner, cell):
     spark_sql.cell(runner, session(), text)
 
 
+def await_streams():
+    """Wait for the streams of this session, if it has any."""
+    if _session is None or _session._jsparkSession.sharedState().activeStreamingQueries().isEmpty():
+        return
+    for query in _session.streams.active:
+        print("waiting for the stream %s" % (query.name or query.id))
+        query.awaitTermination()
+
+
 def wanted(book):
     """Whether the code of a notebook's cells names anything of Spark's."""
     for cell in book:

@@ -5,7 +5,7 @@ does: this process holds the other end, so that none outlives it. It ends the
 driver when the folder's "end" appears or the folder goes, or when no task has
 been attached for a while; a task that went without a word loses its jobs.
 
-Files: spec.json (what to start), driver.log, conn (port and secret, written
+Files: spec.json (what to start; gone once read), driver.log, conn (port and secret, written
 by the driver), failed (why there is none, or none any more).
 """
 import fcntl
@@ -30,6 +30,7 @@ def main(folder):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with open("spec.json", encoding="utf-8") as f:
         spec = json.load(f)
+    os.remove("spec.json")  # it may hold secrets, and has been read
     sys.path[:0] = spec["sys_path"]
     try:
         java(spec)
@@ -148,7 +149,7 @@ class Keeper:
         extra = jars(spec) + spec["jars"]
         if extra:
             conf["spark.jars"] = ",".join(extra)
-        with open("spark.properties", "w", encoding="utf-8") as f:
+        with open("spark.properties", "w", encoding="utf-8") as f:  # for nobody else to read, and gone once Spark has read it
             for key, value in sorted(conf.items()):
                 f.write("%s=%s\n" % (escape(key), escape(value)))
         env = dict(os.environ, **spec["env"])
@@ -164,6 +165,7 @@ class Keeper:
                 return None
             if not warmed and os.path.exists("conn"):
                 warmed = True
+                os.remove("spark.properties")
                 self.with_driver(lambda jvm: jvm.org.apache.spark.SparkContext.getOrCreate())
             self.tasks()
             try:
