@@ -53,12 +53,8 @@ func clusterOf(a tasks.Attempt) (cluster, error) {
 //
 // Tasks of a run share a driver if they name the same compute and that is
 // configured alike: the driver's folder is named by both.
-func (o *Options) spark(a tasks.Attempt) (*python.Spark, []string, error) {
+func (o *Options) spark(a tasks.Attempt, jars jarSet) (*python.Spark, []string, error) {
 	c, err := clusterOf(a)
-	if err != nil {
-		return nil, nil, err
-	}
-	jars, err := o.sparkJars(a)
 	if err != nil {
 		return nil, nil, err
 	}

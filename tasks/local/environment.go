@@ -31,15 +31,6 @@ func (e environment) release() {
 	}
 }
 
-// jarNames is what people call libraries for the JVM.
-func jarNames(jars []jarLibrary) []string {
-	var names []string
-	for _, j := range jars {
-		names = append(names, j.Path+j.Coordinates)
-	}
-	return names
-}
-
 // activate adds to a process's variables what leads it and its children to
 // the environment's programs.
 func (e environment) activate(env []string) []string {

@@ -37,7 +37,6 @@ func TestEnvironmentSpec(t *testing.T) {
 	assert.Contains(t, log, "high over low True True\n")
 	assert.Equal(t, []string{
 		"environments[0].spec.dependencies[1]: databricks-connect is left out: here it would replace the runtime's own Spark",
-		"not loaded, since this task has no Spark: " + filepath.Join(l.dir, "x.jar") + ", a:b:1",
 	}, rec.Notes())
 	var fact struct {
 		Key, Python  string

@@ -94,7 +94,7 @@ func TestLibrariesFollowTheirContent(t *testing.T) {
 		l.wheel("shop", "", "def main():\n    print('"+text+"')\n")
 		res, log, rec := l.script("s.py")
 		require.Equal(t, tasks.Success, res.Outcome, log)
-		assert.Contains(t, log, "\n"+text+"\n")
+		assert.Contains(t, log, text+"\n")
 		assert.Empty(t, rec.Notes(), "jars are Spark's, which this task does not touch")
 	}
 	assert.Len(t, l.overlays(), 2)

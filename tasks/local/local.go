@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -97,8 +96,8 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 			py.release()
 		}
 	}()
-	if len(py.Jars) > 0 {
-		note(a, out, "not loaded, since this task has no Spark: "+strings.Join(jarNames(py.Jars), ", "))
+	if c.Kind == kindJar && len(py.Jars) == 0 {
+		return launch{}, invalid("spark_jar_task: no jar is among the task's libraries; add {\"jar\": \"path/to/app.jar\"}")
 	}
 	c.EnvsDir = filepath.Join(a.Home, "envs")
 	c.TaskKey, c.RunID, c.JobRunID, c.JobID, c.JobName = a.Key, a.RunID, a.JobRunID, a.JobID, a.JobName
@@ -112,7 +111,7 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 			return launch{}, fmt.Errorf("make file tree: %w", err)
 		}
 	}
-	spark, clusterEnv, err := o.spark(a)
+	spark, clusterEnv, err := o.spark(a, sparkJars(py.Jars))
 	if err != nil {
 		return launch{}, err
 	}

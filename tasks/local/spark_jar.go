@@ -9,6 +9,9 @@ import (
 	"flowctl/tasks/python"
 )
 
+// kindJar is what the runtime calls a task that is a main class.
+const kindJar = "jar"
+
 // jarRunner runs spark_jar_task: its main class, in a Spark of its own that
 // spark-submit starts.
 type jarRunner struct{ o *Options }
@@ -25,14 +28,7 @@ func (r *jarRunner) Run(ctx context.Context, a tasks.Attempt, out tasks.Sink) (t
 		if t.JarUri != "" {
 			return launch{}, invalid("spark_jar_task.jar_uri: it is gone since 2016; put the jar among the task's libraries")
 		}
-		jars, err := r.o.sparkJars(a)
-		if err != nil {
-			return launch{}, err
-		}
-		if len(jars.files) == 0 && len(jars.packages) == 0 {
-			return launch{}, invalid("spark_jar_task: no jar is among the task's libraries; add {\"jar\": \"path/to/app.jar\"}")
-		}
-		return r.o.python(ctx, a, out, python.Context{Kind: "jar", EntryPoint: t.MainClassName, Argv: t.Parameters, Bindings: a.Parameters, CodeDir: a.Code.Dir})
+		return r.o.python(ctx, a, out, python.Context{Kind: kindJar, EntryPoint: t.MainClassName, Argv: t.Parameters, Bindings: a.Parameters, CodeDir: a.Code.Dir})
 	})
 }
 

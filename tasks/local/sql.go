@@ -82,3 +82,13 @@ func (r *sqlRunner) source(ctx context.Context, a tasks.Attempt, out tasks.Sink,
 func elsewhere(field, what string) error {
 	return invalid("%s", fmt.Sprintf("%s: %s is on a workspace only; run the task there with --remote, or leave it out with --only", field, what))
 }
+
+// present refuses a path that is no file, and says what may have been meant.
+func present(field, path, ext string) error {
+	if st, err := os.Stat(path); err != nil {
+		return notFound("%s: no file %s%s", field, path, beside(path, ext))
+	} else if !st.Mode().IsRegular() {
+		return notFound("%s: %s is no file", field, path)
+	}
+	return nil
+}
