@@ -83,10 +83,15 @@ type Service struct {
 	done   chan struct{}
 	stop   context.CancelFunc
 
-	book   book
-	looks  looks
-	last   time.Time // the clock at the last pass
-	inTurn bool      // looks are carried out in their turn: for tests
+	book  book
+	looks looks
+	last  time.Time // the clock at the last pass
+
+	// For tests: looks are carried out in their turn, commits are small, and
+	// they can be cut off.
+	inTurn bool
+	batch  int
+	fire   func(context.Context, ...engine.Step) ([]engine.Stepped, error)
 }
 
 // Start starts jobs from now on, until Close, or until the engine stops. The
@@ -108,6 +113,7 @@ func open(ctx context.Context, e *engine.Engine, opt Options) (*Service, error) 
 		return nil, err
 	}
 	s := &Service{engine: e, opt: opt, looked: make(chan *armed), done: make(chan struct{}), last: opt.Now()}
+	s.batch, s.fire = maxBatch, e.Fire
 	s.book.jobs = map[int64][]*armed{}
 	s.watch, s.deaf = e.WatchJobs()
 	var berr error
@@ -162,8 +168,8 @@ func (s *Service) run(ctx context.Context) {
 	}
 }
 
-// batch bounds what one commit takes, so that nobody waits long for the loop.
-const batch = 512
+// maxBatch bounds what one commit takes, so that nobody waits long for the loop.
+const maxBatch = 512
 
 // pass lets every trigger act whose time has come.
 func (s *Service) pass(ctx context.Context) error {
@@ -178,7 +184,7 @@ func (s *Service) pass(ctx context.Context) error {
 	for {
 		var who []*armed
 		var steps []engine.Step
-		for len(steps) < batch {
+		for len(steps) < s.batch {
 			a := s.book.due(now)
 			if a == nil {
 				break
@@ -217,7 +223,7 @@ func (s *Service) decide(a *armed, now time.Time) *engine.Step {
 
 // take has the engine take steps, and tells the triggers.
 func (s *Service) take(ctx context.Context, now time.Time, who []*armed, steps []engine.Step) error {
-	results, err := s.engine.Fire(ctx, steps...)
+	results, err := s.fire(ctx, steps...)
 	if err != nil {
 		return fmt.Errorf("start jobs: %w", err)
 	}
