@@ -205,7 +205,7 @@ func (s *Service) pass(ctx context.Context) error {
 // decide asks a trigger what to do, and sees to all but its step.
 func (s *Service) decide(a *armed, now time.Time) *engine.Step {
 	d := a.kind.decide(now)
-	a.idle = d.next.IsZero() && d.step == nil
+	a.idle = d.next.IsZero()
 	switch {
 	case d.look != nil && s.inTurn:
 		d.look()
@@ -240,6 +240,9 @@ func (s *Service) take(ctx context.Context, now time.Time, who []*armed, steps [
 			a.kind.took(r)
 		default:
 			a.kind.took(r)
+			if r.Err != nil && a.idle { // no run will end; it says when to try again
+				s.book.set(a, now)
+			}
 		}
 	}
 	return nil
