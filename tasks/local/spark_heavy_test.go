@@ -167,19 +167,33 @@ SELECT dev.bronze.dbl(4) AS d, n FROM dev.bronze.v WHERE g = 9 AND :lim = '2'
 -- MAGIC print([r[0] for r in spark.sql("SHOW SCHEMAS IN dev").collect()])
 `)
 	assert.Equal(t, "id  g\n--  -\n0   9\n0   9\nd  n\n-  -\n8  2\n1 ['ext', 'pq', 'streamed', 't2', 'v'] 1\n['default']\n", l.ok("again"))
-	l.sqlFile()
+}
+
+func TestSparkSQLFile(t *testing.T) {
+	sparkLab(t).sqlFile()
 }
 
 // sqlFile: a sql_task has parameters and the output of its kind.
 func (l *lab) sqlFile() {
-	l.write("q.sql", `CREATE SCHEMA IF NOT EXISTS main.sq;
+	l.write("q.sql", `USE CATALOG {{cat}};
+CREATE SCHEMA IF NOT EXISTS sq;
+USE IDENTIFIER({{ schema }});
 CREATE OR REPLACE TABLE IDENTIFIER(:cat || '.sq.t') AS SELECT 1 a, :who b;
 INSERT INTO main.sq.t VALUES (2, '{{ who }}; --');
-SELECT * FROM main.sq.t ORDER BY a -- the end`)
-	payload := `{"warehouse_id":"w1","file":{"path":"q.sql"},"parameters":{"who":"me","cat":"main"}}`
+CREATE OR REFRESH STREAMING TABLE raw AS SELECT *, 1 AS n FROM STREAM read_files('/Volumes/main/sq/v/in', format => 'csv');
+CREATE MATERIALIZED VIEW IF NOT EXISTS daily AS SELECT sum(n) AS n FROM raw;
+SELECT * FROM raw, daily;
+SELECT count(*) AS trips FROM samples.nyctaxi.trips WHERE fare_amount > 0;
+SELECT * FROM t ORDER BY a -- the end`)
+	l.notebook("put", "dbutils.fs.put('/Volumes/main/sq/v/in/a.csv', 'x,y\\n7,8\\n')")
+	l.ok("put")
+	payload := `{"warehouse_id":"w1","file":{"path":"q.sql"},"parameters":{"who":"it's me","cat":"main","schema":"sq"}}`
 	res, log, _ := l.do(l.attempt(jobspec.SQLTask, payload))
 	require.Equal(l, tasks.Success, res.Outcome, log)
-	assert.Contains(l, log, "a  b\n-  ------\n1  me\n2  me; --\n")
+	assert.Contains(l, log, "a  b\n-  -----------\n1  it's me\n2  it's me; --\n")
+	assert.Contains(l, log, "x  y  n  n\n-  -  -  -\n7  8  1  1\n")
+	assert.Contains(l, log, "trips\n-----\n2000\n")
+	assert.Contains(l, log, "samples.nyctaxi.trips is made up here")
 	var out struct {
 		SQL struct {
 			Query struct {
@@ -191,8 +205,8 @@ SELECT * FROM main.sq.t ORDER BY a -- the end`)
 	}
 	require.NoError(l, json.Unmarshal(res.Output, &out))
 	assert.Equal(l, "w1", out.SQL.Query.Warehouse)
-	assert.Contains(l, out.SQL.Query.Text, "'me; --'")
-	assert.Len(l, out.SQL.Query.Statements, 4)
+	assert.Contains(l, out.SQL.Query.Text, "it\\'s me; --'")
+	assert.Len(l, out.SQL.Query.Statements, 10)
 
 	l.write("bad.sql", "SELECT 1; SELECT nope FROM main.sq.t")
 	res, log, _ = l.do(l.attempt(jobspec.SQLTask, `{"warehouse_id":"w","file":{"path":"bad.sql"}}`))

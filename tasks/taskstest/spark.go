@@ -28,6 +28,7 @@ func SparkPython(t *testing.T) string {
 	}
 	cache = filepath.Join(cache, "flowctl-test", "spark41")
 	t.Setenv("FLOWCTL_SPARK_JARS", filepath.Join(cache, "jars"))
+	t.Setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC") // half the time for jobs as short as these
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		t.Fatal(err)
 	}

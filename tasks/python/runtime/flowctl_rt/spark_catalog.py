@@ -91,6 +91,10 @@ class Catalog:
 
             spark_information.make(self, catalog, name)
             return
+        if catalog.lower() == "samples":
+            from flowctl_rt import spark_samples
+
+            spark_samples.make(self, schema, name)
         if not self.schema(catalog, schema):
             return
         db, note, data = folded(catalog, schema), self.note(catalog, schema, name), self.data(catalog, schema, name)

@@ -29,7 +29,29 @@ def run(context):
 
 
 def _filled(text, values):
-    """{{name}}, as queries of the SQL editor have their parameters."""
+    """{{name}}, as queries of the SQL editor have their parameters: a text with
+    its quotation marks, inside of a literal without them."""
     import re
 
-    return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda m: str(values.get(m.group(1), m.group(0))), text)
+    def put(token):
+        inside = token.kind == spark_tokens.TEXT
+
+        def value(match):
+            if match.group(1) not in values:
+                return match.group(0)
+            quoted = spark_tokens.quoted(str(values[match.group(1)]))
+            return quoted[1:-1] if inside else quoted
+
+        return re.sub(r"\{\{\s*(\w+)\s*\}\}", value, token.text)
+
+    # Outside of literals a marker is several tokens: those between two literals are taken together.
+    out, plain = [], ""
+    for t in spark_tokens.tokens(text):
+        if t.kind == spark_tokens.TEXT:
+            out.append(put(spark_tokens.Token(spark_tokens.MARK, plain)))
+            out.append(put(t))
+            plain = ""
+        else:
+            plain += t.text
+    out.append(put(spark_tokens.Token(spark_tokens.MARK, plain)))
+    return "".join(out)

@@ -3,15 +3,16 @@ kept, and what Spark itself has not got (catalogs, volumes, grants) done here.""
 import os
 import shutil
 
-from flowctl_rt import FlowctlUnsupported, paths, spark_paths, warn
+from flowctl_rt import FlowctlUnsupported, paths, spark_paths, spark_read_files, warn
 from flowctl_rt.spark_names import Rewriter, back, chain_at, folded
-from flowctl_rt.spark_tokens import SPACE, TEXT, quoted
+from flowctl_rt.spark_tokens import SPACE, TEXT, quoted, tokens
 
 _told = set()
 
 
 def run(catalog, text, args, real):
     """Run one statement. real(text) is Spark's own way to do it."""
+    text = spark_read_files.replaced(catalog.session, _as_table(text))
     rewriter = Rewriter(catalog.names, text, args if isinstance(args, dict) else None, spark_paths.local)
     rewriter._identifiers()
     s = Statement(catalog, rewriter, real)
@@ -20,6 +21,24 @@ def run(catalog, text, args, real):
         if _matches(words, pattern):
             return act(s)
     return s.plain()
+
+
+def _as_table(text):
+    """Materialized views and streaming tables are tables here, made anew by each statement that makes or refreshes them."""
+    toks = tokens(text)
+    words = [i for i, t in enumerate(toks) if t.kind != SPACE][:7]
+    heads = [toks[i].upper for i in words]
+    for n in range(1, min(5, len(heads) - 1)):
+        if heads[0] == "CREATE" and (heads[n], heads[n + 1]) in (("MATERIALIZED", "VIEW"), ("STREAMING", "TABLE")):
+            what = "%s %s" % (heads[n], heads[n + 1])
+            if what not in _told:
+                _told.add(what)
+                warn("CREATE %s makes a table here, whole, from what is there now" % what)
+            rest = "".join(t.text for t in toks[words[n + 1] + 1:])
+            if heads[n + 2:n + 5] == ["IF", "NOT", "EXISTS"]:
+                return "CREATE TABLE" + rest
+            return "CREATE OR REPLACE TABLE" + rest
+    return text
 
 
 def _matches(words, pattern):
@@ -55,8 +74,12 @@ class Statement:
         i += 1
         while i < len(self.toks) and self.toks[i].upper in ("IF", "NOT", "EXISTS", "TABLE"):
             i += 1
+        if i < len(self.toks) and self.toks[i].kind == TEXT:
+            return [self.toks[i].value]
         c = chain_at(self.toks, i)
-        return c.parts if c else []
+        if c is None:
+            raise _error("PARSE_SYNTAX_ERROR", "%s: a name is missing" % " ".join(self.words[:3]).strip())
+        return c.parts
 
     def has(self, *words):
         n = len(words)
@@ -288,6 +311,10 @@ def _ignored(s):
     return s.nothing()
 
 
+def _refresh(s):
+    raise FlowctlUnsupported("REFRESH cannot run here; the CREATE OR REPLACE statement that made the table makes it anew")
+
+
 def _copy_into(s):
     raise FlowctlUnsupported("COPY INTO cannot run here; use spark.read and write.mode('append'), or a stream with the cloudFiles format")
 
@@ -299,7 +326,7 @@ _EMULATED = [
     (("CREATE", "SCHEMA|DATABASE"), _create_schema), (("DROP", "SCHEMA|DATABASE"), _drop_schema),
     (("CREATE", "VOLUME"), _create_volume), (("CREATE", "EXTERNAL", "VOLUME"), _create_volume), (("DROP", "VOLUME"), _drop_volume),
     (("GRANT|REVOKE|DENY",), _ignored), (("ALTER", "CATALOG|VOLUME|SCHEMA|DATABASE|SHARE"), _ignored), (("COMMENT", "ON", "CATALOG|VOLUME|SCHEMA|DATABASE"), _ignored),
-    (("COPY", "INTO"), _copy_into),
+    (("COPY", "INTO"), _copy_into), (("REFRESH", "MATERIALIZED|STREAMING"), _refresh),
     (("CREATE", "TABLE"), _create_table), (("CREATE", "OR", "REPLACE", "TABLE"), _create_table), (("CREATE", "EXTERNAL", "TABLE"), _create_table),
     (("REPLACE", "TABLE"), _create_table),
     (("CREATE", "VIEW|FUNCTION"), _create_named), (("CREATE", "OR", "REPLACE", "VIEW|FUNCTION"), _create_named),

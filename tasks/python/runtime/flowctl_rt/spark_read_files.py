@@ -1,0 +1,73 @@
+"""read_files(...) in SQL: a view of the files, made before the statement runs."""
+from flowctl_rt import spark_paths
+from flowctl_rt.spark_tokens import SPACE, TEXT, WORD, tokens
+
+_count = 0
+_EXTENSIONS = {"csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "parquet": "parquet", "txt": "text", "xml": "xml", "orc": "orc", "avro": "avro"}
+
+
+def replaced(session, sql):
+    """A statement whose calls of read_files are names of views. STREAM before one is dropped: the files are read as they are now."""
+    toks = tokens(sql)
+    if not any(t.upper == "READ_FILES" for t in toks):
+        return sql
+    out, i = [], 0
+    while i < len(toks):
+        if toks[i].upper != "READ_FILES":
+            out.append(toks[i].text)
+            i += 1
+            continue
+        end = _closing(toks, i + 1)
+        while out and (out[-1].isspace() or out[-1].upper() == "STREAM"):
+            out.pop()
+        out.append(" " + _view(session, [t for t in toks[i + 1:end] if t.kind != SPACE][1:]))
+        i = end + 1
+    return "".join(out)
+
+
+def _closing(toks, i):
+    depth = 0
+    while i < len(toks):
+        depth += {"(": 1, ")": -1}.get(toks[i].text, 0)
+        if depth == 0 and toks[i].text == ")":
+            return i
+        i += 1
+    raise SyntaxError("read_files: its closing bracket is missing")
+
+
+def _view(session, args):
+    """The name of a view of what read_files(path, name => value, ...) reads."""
+    global _count
+    if not args or args[0].kind != TEXT:
+        raise SyntaxError("read_files: its first argument is a path in quotes")
+    path, options, i = args[0].value, {}, 1
+    while i < len(args):
+        if args[i].kind == WORD and [a.text for a in args[i + 1:i + 3]] == ["=", ">"] and i + 3 < len(args):
+            options[args[i].text] = args[i + 3].value
+            i += 3
+        i += 1
+    kind = options.pop("format", None) or _kind(spark_paths.local(path))
+    schema = options.pop("schema", None)
+    if kind.lower() == "csv":
+        options.setdefault("header", "true")
+        options.setdefault("inferSchema", "true")
+    reader = session.read.format(kind).options(**options)
+    _count += 1
+    name = "flowctl_files_%d" % _count
+    (reader.schema(schema) if schema else reader).load(path).createOrReplaceTempView(name)
+    return name
+
+
+def _kind(path):
+    """The format of a folder's files, by the name of one."""
+    import glob
+    import os
+
+    path = path[5:] if path.startswith("file:") else path
+    files = [path] if os.path.isfile(path) else sorted(glob.glob(path) if "*" in path else glob.glob(os.path.join(glob.escape(path), "**"), recursive=True))
+    for f in files:
+        stem = f[:-3] if f.endswith(".gz") else f
+        found = _EXTENSIONS.get(stem.rpartition(".")[2].lower())
+        if found and os.path.isfile(f):
+            return found
+    raise FileNotFoundError("java.io.FileNotFoundException: read_files: no files of a known format under %s; name one with format => 'json'" % path)
