@@ -256,6 +256,59 @@ print(mlflow.pyfunc.load_model("models:/main.s.plus@champion").predict([1.0]))`)
 	assert.Empty(t, l.lives(1), "MLflow alone needs no Spark")
 }
 
+// PySpark's own ways in lead to the task's session; workers see the task's
+// modules; models and streams lie in Databricks' paths.
+func TestSparkAPI(t *testing.T) {
+	l := sparkLab(t)
+	l.write("helper.py", "def plus(x):\n    return x + 100\n")
+	l.notebook("api", `
+import helper, pandas as pd
+from pyspark.sql import functions as F
+plus = F.udf(lambda x: helper.plus(x), "int")  # before anything has touched spark
+@F.pandas_udf("double")
+def twice(s: pd.Series) -> pd.Series:
+    return s * 2.0
+print([tuple(r) for r in spark.range(2).select(plus(F.col("id").cast("int")), twice("id")).collect()])`, `
+from pyspark.ml.recommendation import ALS, ALSModel
+ratings = spark.createDataFrame([(u, i, float(u % 3 + i % 2)) for u in range(4) for i in range(3)], "u int, i int, r double")
+ALS(userCol="u", itemCol="i", ratingCol="r", maxIter=1, rank=2).fit(ratings).write().overwrite().save("dbfs:/models/als")
+import os
+print(ALSModel.load("dbfs:/models/als").rank, os.path.isdir("/dbfs/models/als/metadata"))`, `
+from databricks.connect import DatabricksSession
+from pyspark.sql import SparkSession
+print(DatabricksSession.builder.profile("x").serverless(True).getOrCreate() is spark, SparkSession.getActiveSession().range(4).count())`, `
+def keep(frame, batch):
+    frame.write.mode("append").saveAsTable("main.default.seen")
+spark.range(5).write.saveAsTable("main.default.source")
+spark.readStream.table("main.default.source").writeStream.foreachBatch(keep).trigger(availableNow=True).option("checkpointLocation", "dbfs:/ck/1").start()
+display(spark.readStream.table("main.default.source"))`)
+	out := l.ok("api")
+	assert.Contains(t, out, "[(100, 0.0), (101, 2.0)]\n2 True\nTrue 4\na stream of id: its rows are shown where it is written to\n")
+	l.notebook("seen", "print(spark.table('main.default.seen').count())")
+	assert.Equal(t, "5\n", l.ok("seen"), "the notebook lasted as long as its stream")
+}
+
+// A task's process that is killed leaves no job behind in the driver.
+func TestSparkTaskIsKilled(t *testing.T) {
+	l := sparkLab(t)
+	l.notebook("killed", `
+import os, signal, threading, time
+def work(r):
+    time.sleep(600)
+threading.Timer(4, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+spark.range(2, numPartitions=1).rdd.map(work).count()`)
+	assert.Contains(t, l.fails("killed").Message, "signal 9")
+	l.notebook("after", `
+import time
+tracker = sc.statusTracker()
+for _ in range(200):
+    if not tracker.getActiveStageIds():
+        break
+    time.sleep(0.1)
+print(len(tracker.getActiveStageIds()))`)
+	assert.Equal(t, "0\n", l.ok("after"))
+}
+
 // A jar's main class gets the cluster's settings and its arguments; its
 // exception is the task's error.
 func TestSparkJarAndSubmit(t *testing.T) {

@@ -98,7 +98,10 @@ class Hooks:
     """Modules of others that behave otherwise inside of a run: each is changed
     right after it has been loaded, by the module of ours that is named here."""
 
-    names = {"pyspark.sql.session": "spark_import", "delta.tables": "spark_delta", "mlflow": "mlflow_import"}
+    names = {
+        "pyspark.context": "spark_import", "pyspark.sql.utils": "spark_import", "pyspark.sql.session": "spark_import",
+        "pyspark.ml.util": "spark_ml", "delta.tables": "spark_delta", "mlflow": "mlflow_import", "mlflow.spark": "mlflow_spark",
+    }
 
     def find_spec(self, name, path=None, target=None):
         if name not in self.names:

@@ -16,6 +16,8 @@ def displayHTML(html, **ignored):
 
 def render(value):
     """A value as text."""
+    if getattr(value, "isStreaming", False) is True:
+        return "a stream of %s: its rows are shown where it is written to" % ", ".join(value.columns)
     if hasattr(value, "toPandas") and hasattr(value, "limit"):
         return _table(value.limit(ROWS).columns, [tuple(r) for r in value.limit(ROWS).collect()])
     if hasattr(value, "to_string") and hasattr(value, "columns"):

@@ -1,23 +1,88 @@
-"""PySpark's own way to a session leads to the task's, in all code of the task."""
+"""PySpark's own ways to a session or context lead to the task's, in all code of the task.
+
+On Databricks there is one before any code runs. Here it comes to be when
+something of PySpark first needs it: a builder, a column, a type written as text.
+"""
+import sys
+
+# What belongs to the driver, and is settled by the time code runs.
+_FIXED = ("spark.master", "spark.remote", "spark.submit.deployMode", "spark.api.mode", "spark.app.name")
+_attaching = False
 
 
 def change(module):
-    """pyspark.sql.session has been loaded."""
-    builder = module.SparkSession.Builder
+    """A module of PySpark has been loaded."""
+    _CHANGES[module.__name__](module)
+
+
+def _attach():
+    """The task's session, unless this is called on the way to it."""
+    global _attaching
+    from flowctl_rt import spark
+
+    if not _attaching:
+        _attaching = True
+        try:
+            spark.session()
+        finally:
+            _attaching = False
+
+
+def _context(module):
+    real = module.SparkContext.getOrCreate.__func__
+
+    def get_or_create(cls, conf=None):
+        _attach()
+        return real(cls)
+
+    module.SparkContext.getOrCreate = classmethod(get_or_create)
+
+
+def _utils(module):
+    real = getattr(module, "get_active_spark_context", None)
+    if real is None:
+        return
+
+    def get_active_spark_context():
+        from pyspark import SparkContext
+
+        if SparkContext._active_spark_context is None:
+            _attach()
+        return real()
+
+    module.get_active_spark_context = get_active_spark_context
+
+
+def _session(module):
+    from flowctl_rt import warn
+
+    cls = module.SparkSession
+    builder = cls.Builder
     real = builder.getOrCreate
 
     def get_or_create(self):
-        from flowctl_rt import spark, warn
-
         for key in [k for k in self._options if k in _FIXED or k.startswith("spark.jars")]:
             value = self._options.pop(key)
             if key.startswith("spark.jars"):
                 warn("SparkSession.builder: %s=%s comes too late: the driver runs; list it under the task's libraries" % (key, value))
-        spark.session()
+        _attach()
         return real(self)
 
     builder.getOrCreate = get_or_create
+    for name in ("getActiveSession", "active"):
+        if name in vars(cls):
+            setattr(cls, name, classmethod(_asked(vars(cls)[name].__func__)))
 
 
-# What belongs to the driver, and is settled by the time code runs.
-_FIXED = ("spark.master", "spark.remote", "spark.submit.deployMode", "spark.api.mode", "spark.app.name")
+def _asked(real):
+    def method(cls):
+        # MLflow asks whether there is a session; that alone shall not start one.
+        if not sys._getframe(1).f_globals.get("__name__", "").startswith("mlflow"):
+            _attach()
+        return real(cls)
+
+    method.__name__, method.__doc__ = real.__name__, real.__doc__
+    return method
+
+
+_CHANGES = {"pyspark.context": _context, "pyspark.sql.utils": _utils, "pyspark.sql.session": _session}

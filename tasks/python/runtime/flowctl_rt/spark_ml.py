@@ -1,0 +1,14 @@
+"""Spark ML's models are written to and read from Databricks' paths."""
+from flowctl_rt import spark_paths
+
+
+def change(module):
+    """pyspark.ml.util has been loaded."""
+    from flowctl_rt.spark_patch import wrap
+
+    for name in ("JavaMLWriter", "GeneralJavaMLWriter", "MLWriter"):
+        if hasattr(module, name):
+            wrap(getattr(module, name), "save", lambda real, self, path: real(self, spark_paths.local(path)))
+    for name in ("JavaMLReader", "DefaultParamsReader"):
+        if hasattr(module, name):
+            wrap(getattr(module, name), "load", lambda real, self, path: real(self, spark_paths.local(path)))
