@@ -89,7 +89,9 @@ func TestPutAndRewrite(t *testing.T) {
 			} `json:"for_each_task"`
 			SQL struct{ File struct{ Path string } } `json:"sql_task"`
 		}
-		Environments []struct{ Spec struct{ Dependencies []string } }
+		Environments []struct {
+			Spec struct{ Dependencies []string }
+		}
 	}
 	require.NoError(t, json.Unmarshal(out, &got))
 	assert.Equal(t, folder+"/jobs/nb", got.Tasks[0].Notebook.Notebook_path)
