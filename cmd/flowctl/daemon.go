@@ -119,7 +119,11 @@ func (e *env) daemon(ctx context.Context, f daemonFlags) (err error) {
 		return unable(fmt.Errorf("start jobs by themselves: %w", err))
 	}
 	defer jobs.Close()
-	server := a.networkServer(m, tlsConfig, log)
+	serving, endServing := context.WithCancel(ctx)
+	models := &mlflowAPI{store: mlflowStore{home, e.python}, log: log, ctx: serving}
+	defer models.ended.Wait()
+	defer endServing()
+	server := a.networkServer(m, models, tlsConfig, log)
 	served := make(chan error, 1)
 	go func() {
 		if tlsConfig != nil {
@@ -293,12 +297,15 @@ func writeWhole(path string, data []byte) error {
 
 // networkServer answers whoever has a token. Clients that dawdle are cut off;
 // an answer may take long, for it may be a large file.
-func (a *app) networkServer(m *metrics, config *tls.Config, log *slog.Logger) *http.Server {
+func (a *app) networkServer(m *metrics, models http.Handler, config *tls.Config, log *slog.Logger) *http.Server {
 	api := a.server.Guard(a.server.Handler())
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", a.server.Guard(m.handler()))
+	mux.Handle("/api/2.0/mlflow/", a.server.Guard(models))
+	mux.Handle("/api/3.0/mlflow/", a.server.Guard(models))
+	mux.Handle("/", api)
 	return &http.Server{
-		Handler:           m.count(split(mux, "/metrics", api)),
+		Handler:           m.count(split(mux, api)),
 		TLSConfig:         config,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -307,14 +314,14 @@ func (a *app) networkServer(m *metrics, config *tls.Config, log *slog.Logger) *h
 	}
 }
 
-// split sends requests of one path to a, all others to b. A mux would clean
-// the paths of b, which are names.
-func split(a http.Handler, path string, b http.Handler) http.Handler {
+// split sends the daemon's own paths to its mux, and the others past it: a mux
+// would clean them, and they are names.
+func split(mux *http.ServeMux, api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == path {
-			a.ServeHTTP(w, r)
+		if p := r.URL.Path; p == "/metrics" || strings.HasPrefix(p, "/api/2.0/mlflow/") || strings.HasPrefix(p, "/api/3.0/mlflow/") {
+			mux.ServeHTTP(w, r)
 			return
 		}
-		b.ServeHTTP(w, r)
+		api.ServeHTTP(w, r)
 	})
 }

@@ -46,7 +46,7 @@ func newRootCmd(e *env) *cobra.Command {
 	flags.StringVar(&e.python, "python", "", "Python interpreter for tasks (default $FLOWCTL_PYTHON, else python3)")
 	root.AddCommand(
 		newRunCmd(e), newValidateCmd(e), newGraphCmd(e), newScheduleCmd(e), newRunsCmd(e), newValueCmd(e), newVersionCmd(e),
-		newDaemonCmd(e), newTokenCmd(e), newJobsCmd(e), newEnvCmd(e),
+		newDaemonCmd(e), newTokenCmd(e), newJobsCmd(e), newMLflowCmd(e), newEnvCmd(e),
 	)
 	return root
 }
