@@ -19,7 +19,11 @@ type JobRequest struct {
 	Creator   string
 	Code      tasks.Code
 	Namespace string // the workspace that the job belongs to
+	Origin    *Origin
 }
+
+// Origin is the file that a job is kept in step with.
+type Origin = store.Origin
 
 // JobChange changes a job's settings.
 type JobChange struct {
@@ -27,6 +31,7 @@ type JobChange struct {
 	Remove   []string        // for UpdateJob: fields_to_remove
 	By       string          // who changes it
 	Code     *tasks.Code     // where its paths lead from now on; nil: as before
+	Origin   *Origin         // nil: as before
 }
 
 // CreateJob keeps a job's settings as they are and returns the job's id.
@@ -47,7 +52,7 @@ func (e *Engine) CreateJob(ctx context.Context, q JobRequest) (id int64, err err
 		id = e.newID()
 		err = tx.SaveJob(store.Job{
 			ID: id, Namespace: q.Namespace, Name: jobName(def), Spec: spec, Creator: q.Creator, RunAs: runAs(def),
-			Created: e.now().UTC(), Code: code, Lacks: lacks,
+			Created: e.now().UTC(), Code: code, Lacks: lacks, Origin: q.Origin,
 		})
 		if err != nil {
 			return err
@@ -144,6 +149,9 @@ func (e *Engine) changeJob(ctx context.Context, id int64, q JobChange, fn func(o
 			if j.Code, err = json.Marshal(q.Code); err != nil {
 				return fmt.Errorf("change job %d: %w", id, err)
 			}
+		}
+		if q.Origin != nil {
+			j.Origin = q.Origin
 		}
 		if err := tx.SaveJob(j); err != nil {
 			return err

@@ -28,6 +28,13 @@ type Job struct {
 	Lacks     string          `json:",omitempty"` // what keeps it from running; empty: nothing
 	Paused    bool            `json:",omitempty"` // by flowctl, beside the definition's own pause_status
 	Extra     json.RawMessage `json:",omitempty"` // what the face that made it keeps with it
+	Origin    *Origin         `json:",omitempty"` // the file that it is kept in step with; nil: none
+}
+
+// Origin is the file that a job is kept in step with.
+type Origin struct {
+	File string // absolute path; of a file with several jobs, # and the job's key follow
+	Sum  string // of what the file last said, in the words of whoever keeps the job; "" when the file is gone
 }
 
 // PutSpec stores a job definition as received and returns its name. The same
