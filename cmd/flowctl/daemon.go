@@ -36,6 +36,7 @@ type daemonFlags struct {
 	keepRuns          time.Duration
 	misfire           string
 	misfireWindow     time.Duration
+	jobs              string
 }
 
 func newDaemonCmd(e *env) *cobra.Command {
@@ -66,6 +67,7 @@ func newDaemonCmd(e *env) *cobra.Command {
 	flags.BoolVar(&f.namespacePerToken, "namespace-per-token", false, "give each token a workspace of its own, for test beds")
 	flags.DurationVar(&f.keepRuns, "keep-runs", 60*24*time.Hour, "how long ended runs are kept; 0 for ever")
 	flags.StringVar(&f.misfire, "misfire", "", "what to do about fires that were missed: fire_once, skip or all (default: flowctl.yaml's misfire, else fire_once)")
+	flags.StringVar(&f.jobs, "jobs", "", "keep the job files below this folder as jobs: made, changed and paused with their files")
 	flags.DurationVar(&f.misfireWindow, "misfire-window", 0, "how far back missed fires are made up for (default 24h, at most 744h)")
 	return cmd
 }
@@ -113,6 +115,11 @@ func (e *env) daemon(ctx context.Context, f daemonFlags) (err error) {
 	}
 	if err := a.engine.ResumeAll(ctx); err != nil {
 		return unable(fmt.Errorf("take up the runs of before: %w", err))
+	}
+	if f.jobs != "" {
+		if err := e.keepJobs(ctx, a.engine, f.jobs, log); err != nil {
+			return err
+		}
 	}
 	jobs, err := trigger.Start(ctx, a.engine, f.triggerOptions(a, log))
 	if err != nil {

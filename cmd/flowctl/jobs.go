@@ -24,6 +24,7 @@ func newJobsCmd(e *env) *cobra.Command {
 	cmd.AddCommand(
 		newJobsCreateCmd(e), newJobsGetCmd(e), newJobsListCmd(e), newJobsUpdateCmd(e), newJobsResetCmd(e), newJobsDeleteCmd(e),
 		newJobsRunNowCmd(e), newJobsPauseCmd(e, "pause", "PAUSED"), newJobsPauseCmd(e, "resume", "UNPAUSED"),
+		newJobsBackfillCmd(e),
 	)
 	return cmd
 }
