@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"flowctl/jobspec"
 )
@@ -85,7 +86,30 @@ type Code struct {
 	Tree string `json:"tree,omitempty"`
 	// Env holds extra environment variables for task processes.
 	Env []string `json:"env,omitempty"`
+	// Remote says which tasks run on a workspace; nil: none.
+	Remote *Remote `json:"remote,omitempty"`
 }
+
+// Remote are the tasks of a run that run on a workspace, and where their code
+// was put there. It holds no login: that is found anew by the SDK's rules.
+type Remote struct {
+	Tasks   []string `json:"tasks"`
+	Profile string   `json:"profile,omitempty"`
+	Host    string   `json:"host,omitempty"`
+	Base    string   `json:"base,omitempty"`   // local folder that Folder mirrors; empty: no code was put there
+	Folder  string   `json:"folder,omitempty"` // on the workspace
+}
+
+// Keys are the keys of the tasks; of nil, none.
+func (r *Remote) Keys() []string {
+	if r == nil {
+		return nil
+	}
+	return r.Tasks
+}
+
+// Has tells whether a task, or the for_each that it belongs to, runs there.
+func (r *Remote) Has(key string) bool { return slices.Contains(r.Keys(), key) }
 
 // Sink takes what an attempt has to say while it runs. It is safe for use by
 // several goroutines.

@@ -73,7 +73,7 @@ func (e *env) openApp(home string, opt appOptions) (a *app, err error) {
 	a.engine, err = engine.Start(a.store, engine.Options{
 		Parallel: opt.parallel, WorkspaceURL: opt.base, WorkspaceID: workspaceID, Log: log, Meter: opt.meter,
 		RunEnded: endSpark(home, log),
-		Runner:   runnerTable(local.Runners(a.localOptions(e.python, opt.base))),
+		Runner:   withRemote(runnerTable(local.Runners(a.localOptions(e.python, opt.base))), newWorkspaces(home)),
 	})
 	if err != nil {
 		return a, err

@@ -34,6 +34,7 @@ type runFlags struct {
 	roots        []string
 	isolateSpark bool
 	quiet        bool
+	remote       remoteFlags
 }
 
 func newRunCmd(e *env) *cobra.Command {
@@ -57,6 +58,7 @@ func newRunCmd(e *env) *cobra.Command {
 	flags.BoolVar(&f.isolateSpark, "isolate-spark", false, "a Spark driver for each task, rather than one for all tasks of a cluster")
 	flags.StringArrayVar(&f.roots, "workspace-root", nil, "where workspace paths lead, PREFIX=DIR; repeatable")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no task output on stderr")
+	f.remote.add(flags)
 	return cmd
 }
 
@@ -65,7 +67,7 @@ func (e *env) run(ctx context.Context, file string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := e.needPython(ctx, entry.Job); err != nil {
+	if err := e.needPython(ctx, entry.Job, req.Code.Remote); err != nil {
 		return err
 	}
 	home, err := e.dataDir()
@@ -74,6 +76,9 @@ func (e *env) run(ctx context.Context, file string, f runFlags) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if err := e.sendCode(ctx, home, entry.Job, &req.Code); err != nil {
+		return err
+	}
 	d, err := e.openDoor(ctx, home, f.parallel)
 	if err != nil {
 		return err
@@ -142,7 +147,11 @@ func (e *env) prepareRun(file string, f runFlags) (*api.Submit, *jobspec.Entry, 
 	if err != nil {
 		return nil, nil, err
 	}
-	problems := doc.Check(jobspec.CheckOptions{LocalKinds: local.Kinds(), Remote: out})
+	remote, err := f.remote.choose(entry.Job, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	problems := doc.Check(jobspec.CheckOptions{LocalKinds: local.Kinds(), Remote: append(out, remote.Keys()...)})
 	for _, p := range problems {
 		fmt.Fprintln(e.stderr, p)
 	}
@@ -159,6 +168,7 @@ func (e *env) prepareRun(file string, f runFlags) (*api.Submit, *jobspec.Entry, 
 	if err != nil {
 		return nil, nil, err
 	}
+	code.Remote = remote
 	return &api.Submit{
 		Source: entry.Job.Source, Parameters: params, Only: f.only, Siblings: doc.Siblings(), Code: code, User: userName(),
 	}, entry, nil
@@ -231,9 +241,12 @@ func knownParams(job *jobspec.Job, params map[string]string) error {
 }
 
 // needPython says early that no task could run.
-func (e *env) needPython(ctx context.Context, job *jobspec.Job) error {
+func (e *env) needPython(ctx context.Context, job *jobspec.Job, remote *tasks.Remote) error {
 	for i := range job.Tasks {
 		t := &job.Tasks[i]
+		if remote.Has(t.Key) {
+			continue
+		}
 		if t.ForEach != nil && t.ForEach.Task != nil {
 			t = t.ForEach.Task
 		}

@@ -17,6 +17,8 @@ type settings struct {
 	// WorkspaceRoots says where workspace paths lead: prefix to folder,
 	// relative to the file's own.
 	WorkspaceRoots map[string]string `yaml:"workspace_roots"`
+	// Remote are tasks that run on a workspace, as run --remote names them.
+	Remote []string `yaml:"remote"`
 	// Misfire and MisfireWindow say what a daemon does about fires that were
 	// missed; they are read from the data directory's flowctl.yaml.
 	Misfire       string   `yaml:"misfire"`

@@ -37,6 +37,9 @@ type Client struct {
 	// Trouble is told when a request fails and will be tried again, and with
 	// a nil error when the workspace answers after that. It may be nil.
 	Trouble func(err error, again time.Duration)
+	// Names is a folder that remembers whose a login is, by its hash; empty:
+	// it is asked for once.
+	Names string
 
 	cfg  func() (*config.Config, error)
 	http *http.Client
@@ -51,6 +54,12 @@ type Client struct {
 func Open(profile, host string) (*Client, error) {
 	find := func() (*config.Config, error) {
 		cfg := &config.Config{Profile: profile, Host: host}
+		cfg.HostMetadataResolver = func(ctx context.Context, host string) (*config.HostMetadata, error) {
+			if cfg.Token != "" { // only OAuth needs to know more of the host
+				return nil, nil
+			}
+			return cfg.DefaultHostMetadataResolver()(ctx, host)
+		}
 		if err := cfg.EnsureResolved(); err != nil {
 			return nil, fmt.Errorf("find the workspace: %w", err)
 		}
@@ -250,27 +259,4 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 		return nil, &fault{err: fmt.Errorf("log in to %s: %w", cfg.Host, err), login: true}
 	}
 	return req, nil
-}
-
-// User is the name of whoever we are on the workspace. It is asked for once.
-func (c *Client) User(ctx context.Context) (string, error) {
-	c.mu.Lock()
-	user := c.user
-	c.mu.Unlock()
-	if user != "" {
-		return user, nil
-	}
-	var me struct {
-		UserName string `json:"userName"`
-	}
-	if err := c.Get(ctx, "/api/2.0/preview/scim/v2/Me", nil, &me); err != nil {
-		return "", fmt.Errorf("ask who we are on %s: %w", c.Host(), err)
-	}
-	if me.UserName == "" {
-		return "", fmt.Errorf("ask who we are on %s: the answer names nobody", c.Host())
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.user = me.UserName
-	return me.UserName, nil
 }
