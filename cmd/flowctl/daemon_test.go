@@ -40,7 +40,9 @@ func startDaemon(t *testing.T, home string, args ...string) *runningDaemon {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &runningDaemon{home: home, stop: cancel, status: make(chan int, 1), log: make(chan string, 1)}
 	r, w := io.Pipe()
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		args := append([]string{"--home", home, "daemon", "--listen", "127.0.0.1:0"}, args...)
 		d.status <- execute(ctx, args, strings.NewReader(""), io.Discard, w)
 		_ = w.Close()
@@ -63,7 +65,10 @@ func startDaemon(t *testing.T, home string, args ...string) *runningDaemon {
 		cancel()
 		t.Fatal(<-d.log)
 	}
-	t.Cleanup(d.stop)
+	t.Cleanup(func() {
+		d.stop()
+		<-ended
+	})
 	return d
 }
 

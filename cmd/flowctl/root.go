@@ -45,7 +45,7 @@ func newRootCmd(e *env) *cobra.Command {
 	flags.StringVar(&e.home, "home", "", "data directory (default $FLOWCTL_HOME, else ~/.flowctl)")
 	flags.StringVar(&e.python, "python", "", "Python interpreter for tasks (default $FLOWCTL_PYTHON, else python3)")
 	root.AddCommand(
-		newRunCmd(e), newSubmitCmd(e), newDaemonCmd(e), newJobsCmd(e), newRunsCmd(e), newValidateCmd(e), newGraphCmd(e),
+		newRunCmd(e), newSubmitCmd(e), newDeployCmd(e), newDaemonCmd(e), newJobsCmd(e), newRunsCmd(e), newValidateCmd(e), newGraphCmd(e),
 		newScheduleCmd(e), newTokenCmd(e), newEnvCmd(e), newMLflowCmd(e), newValueCmd(e), newVersionCmd(e),
 	)
 	return root

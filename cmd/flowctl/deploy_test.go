@@ -1,0 +1,153 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/databricks/databricks-sdk-go/service/iam"
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// between stands between a command and the daemon that it takes for its
+// workspace: it notes what was written, and can lose an answer.
+type between struct {
+	mu     sync.Mutex
+	writes []string
+	lose   string // of the next request whose path ends in it: the answer
+}
+
+func (b *between) before(t *testing.T, d *runningDaemon) {
+	t.Helper()
+	target, err := url.Parse(d.url)
+	require.NoError(t, err)
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.mu.Lock()
+		lost := b.lose != "" && strings.HasSuffix(r.URL.Path, b.lose)
+		if lost {
+			b.lose = ""
+		}
+		if r.Method != http.MethodGet {
+			b.writes = append(b.writes, r.Method+" "+r.URL.Path)
+		}
+		b.mu.Unlock()
+		if lost {
+			proxy.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler) // the connection is cut
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(web.Close)
+	t.Setenv("DATABRICKS_HOST", web.URL)
+}
+
+func (b *between) written() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := b.writes
+	b.writes = nil
+	return list
+}
+
+// A job is made once, changed only where the file or the code changed, and
+// what others changed is shown and not lost.
+func TestDeploy(t *testing.T) {
+	d := onDaemon(t)
+	w := d.client(t)
+	b := &between{}
+	b.before(t, d)
+	home := t.TempDir()
+	dir := jobFolder(t, crossing)
+	file := filepath.Join(dir, "job.json")
+
+	status, out, errs := flowctl(home, "deploy", file, "--plan")
+	require.Equal(t, 0, status, errs)
+	assert.Contains(t, out, `The job "crossing" will be made.`)
+	assert.Empty(t, b.written(), "a plan writes nothing")
+
+	b.lose = "/jobs/create"
+	status, out, errs = flowctl(home, "deploy", file)
+	require.Equal(t, 0, status, errs)
+	assert.Contains(t, errs, "did not answer")
+	id, err := strconv.ParseInt(strings.TrimSpace(out), 10, 64)
+	require.NoError(t, err)
+	list, err := w.Jobs.ListAll(t.Context(), jobs.ListJobsRequest{})
+	require.NoError(t, err)
+	require.Len(t, list, 1, "though the answer to its creation was lost")
+	b.written()
+
+	status, out, errs = flowctl(home, "deploy", file)
+	require.Equal(t, 0, status, errs)
+	assert.Equal(t, strconv.FormatInt(id, 10)+"\n", out)
+	assert.Empty(t, b.written(), "the second deployment writes nothing")
+	assert.Contains(t, errs, "Nothing to do")
+
+	run, err := w.Jobs.RunNow(t.Context(), jobs.RunNow{JobId: id, Only: []string{"first", "there"}})
+	require.NoError(t, err)
+	ended, err := run.Get()
+	require.NoError(t, err)
+	assert.Equal(t, jobs.RunResultStateSuccess, ended.State.ResultState, "it runs there, with the code that went along: %s", ended.State.StateMessage)
+
+	// Somebody changes the job on the workspace.
+	require.NoError(t, w.Jobs.Update(t.Context(), jobs.UpdateJob{JobId: id, NewSettings: &jobs.JobSettings{TimeoutSeconds: 77, Tags: nil}}))
+	status, out, errs = flowctl(home, "deploy", file, "--plan", "-o", "json")
+	require.Equal(t, 0, status, errs)
+	var plan struct{ Changes, Drift []struct{ Path string } }
+	require.NoError(t, json.Unmarshal([]byte(out), &plan), out)
+	require.Len(t, plan.Drift, 1, out)
+	assert.Equal(t, "timeout_seconds", plan.Drift[0].Path)
+	require.Len(t, plan.Changes, 1, "exactly that change")
+	status, _, errs = flowctl(home, "deploy", file)
+	assert.Equal(t, exitFailed, status)
+	assert.Contains(t, errs, "- timeout_seconds: 77")
+	assert.Contains(t, errs, "--force")
+	assert.Empty(t, b.written())
+	status, _, errs = flowctl(home, "deploy", file, "--force")
+	require.Equal(t, 0, status, errs)
+	job, err := w.Jobs.GetByJobId(t.Context(), id)
+	require.NoError(t, err)
+	assert.Zero(t, job.Settings.TimeoutSeconds)
+
+	// The file and the code change.
+	source := strings.Replace(crossing["job.json"], `{"name": "crossing",`, `{"name": "crossing", "schedule": {"quartz_cron_expression": "0 0 5 * * ?", "timezone_id": "UTC", "pause_status": "PAUSED"}, "permissions": [{"group_name": "users", "level": "CAN_VIEW"}],`, 1)
+	require.NoError(t, os.WriteFile(file, []byte(source), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "lib", "plus.py"), []byte("def plus(n):\n    return n + 2\n"), 0o600))
+	status, out, errs = flowctl(home, "deploy", file, "--plan")
+	require.Equal(t, 0, status, errs)
+	assert.Contains(t, out, "+ schedule\n")
+	assert.Contains(t, out, "~ tasks[first].notebook_task.notebook_path")
+	assert.Contains(t, out, "The code goes to")
+	assert.Contains(t, out, "Permissions will be set.")
+	b.written()
+	status, _, errs = flowctl(home, "deploy", file, "--prune")
+	require.Equal(t, 0, status, errs)
+	assert.Contains(t, errs, "Deleted /")
+	grants, err := w.Permissions.Get(t.Context(), iam.GetPermissionRequest{RequestObjectType: "jobs", RequestObjectId: strconv.FormatInt(id, 10)})
+	require.NoError(t, err)
+	var names []string
+	for _, g := range grants.AccessControlList {
+		names = append(names, g.GroupName+g.UserName)
+	}
+	assert.Contains(t, names, "users")
+	b.written()
+	status, _, errs = flowctl(home, "deploy", file)
+	require.Equal(t, 0, status, errs)
+	assert.Empty(t, b.written())
+
+	// The job goes, and comes again.
+	require.NoError(t, w.Jobs.DeleteByJobId(t.Context(), id))
+	status, out, errs = flowctl(home, "deploy", file)
+	require.Equal(t, 0, status, errs)
+	assert.NotEqual(t, strconv.FormatInt(id, 10)+"\n", out)
+}

@@ -1,0 +1,91 @@
+package deploy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Record is what is remembered of a deployed job.
+type Record struct {
+	Host string // of the workspace
+	Key  string // what the job's file calls it
+	// Token marks the job on the workspace, so that it is found even if the
+	// answer to its creation was lost.
+	Token    string
+	JobID    int64           // 0: not known to exist
+	Settings json.RawMessage `json:",omitempty"` // as they were sent
+	Seen     json.RawMessage `json:",omitempty"` // as the workspace answered them right after
+	Folder   string          // of the code that the job runs; "": none
+	Uploaded bool            // the folder is whole
+	Versions []Version       // oldest first
+}
+
+// Version is one state that was deployed.
+type Version struct {
+	At       time.Time
+	By       string
+	Commit   string `json:",omitempty"`
+	Settings json.RawMessage
+}
+
+// keepVersions bounds a record.
+const keepVersions = 100
+
+// Records are the deployed jobs of a data directory.
+type Records struct{ Dir string }
+
+func (r Records) path(host, key string) string {
+	sum := sha256.Sum256([]byte(host + "\x00" + key))
+	return filepath.Join(r.Dir, hex.EncodeToString(sum[:10])+".json")
+}
+
+// Get reads what is remembered of a job; of one that was never deployed a new
+// record.
+func (r Records) Get(host, key string) (*Record, error) {
+	rec := &Record{Host: host, Key: key}
+	raw, err := os.ReadFile(r.path(host, key))
+	if errors.Is(err, os.ErrNotExist) {
+		return rec, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what was deployed: %w", err)
+	}
+	if err := json.Unmarshal(raw, rec); err != nil {
+		return nil, fmt.Errorf("read what was deployed: %s: %w", r.path(host, key), err)
+	}
+	return rec, nil
+}
+
+// Put writes a record, whole or not at all; it is on disk when Put returns.
+func (r Records) Put(rec *Record) (err error) {
+	raw, err := json.MarshalIndent(rec, "", " ")
+	if err != nil {
+		return fmt.Errorf("remember what was deployed: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("remember what was deployed: %w", err)
+		}
+	}()
+	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(r.Dir, ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(raw)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), r.path(rec.Host, rec.Key))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // it is of no use
+	}
+	return err
+}
