@@ -19,6 +19,7 @@ type JobRequest struct {
 	Creator   string
 	Code      tasks.Code
 	Namespace string // the workspace that the job belongs to
+	Note      string // for the job's history: the git commit that it comes from
 	Origin    *Origin
 }
 
@@ -30,6 +31,7 @@ type JobChange struct {
 	Settings json.RawMessage // all of them for ResetJob, some for UpdateJob
 	Remove   []string        // for UpdateJob: fields_to_remove
 	By       string          // who changes it
+	Note     string          // for the job's history: the git commit that it comes from
 	Code     *tasks.Code     // where its paths lead from now on; nil: as before
 	Origin   *Origin         // nil: as before
 }
@@ -55,6 +57,9 @@ func (e *Engine) CreateJob(ctx context.Context, q JobRequest) (id int64, err err
 			Created: e.now().UTC(), Code: code, Lacks: lacks, Origin: q.Origin,
 		})
 		if err != nil {
+			return err
+		}
+		if err := e.keepVersion(tx, id, spec, q.Creator, q.Note); err != nil {
 			return err
 		}
 		return e.arm(tx, id, def)
@@ -154,6 +159,9 @@ func (e *Engine) changeJob(ctx context.Context, id int64, q JobChange, fn func(o
 			j.Origin = q.Origin
 		}
 		if err := tx.SaveJob(j); err != nil {
+			return err
+		}
+		if err := e.keepVersion(tx, id, j.Spec, q.By, q.Note); err != nil {
 			return err
 		}
 		if err := e.arm(tx, id, def); err != nil {

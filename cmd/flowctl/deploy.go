@@ -157,7 +157,7 @@ func (d *deployment) prepare(ctx context.Context, file string) error {
 		return usage("%w", err)
 	}
 	tags := gitTags(ctx, code.Dir)
-	d.want.Commit = tags["git_commit"]
+	d.want.Commit = commitOf(ctx, code.Dir)
 	d.want.Settings, err = deploy.Tagged(settings, tags)
 	return err
 }
@@ -210,6 +210,15 @@ func gitTags(ctx context.Context, dir string) map[string]string {
 		tags["git_dirty"] = "true"
 	}
 	return tags
+}
+
+// commitOf is the commit that a folder's code is, "" if it is none.
+func commitOf(ctx context.Context, dir string) string {
+	tags := gitTags(ctx, dir)
+	if tags["git_dirty"] != "" {
+		return tags["git_commit"] + " and changes"
+	}
+	return tags["git_commit"]
 }
 
 // once plans, and carries the plan out unless only the plan is wanted.

@@ -25,7 +25,7 @@ var walls = map[string]struct {
 	"engine":                         {may: []string{"engine/jobrun", "engine/store", "tasks", "jobspec"}, never: []string{"net/http", sdk, bbolt}},
 	"engine/api":                     {may: []string{"engine", "engine/jobrun", "engine/workspace", "jobspec", "tasks"}, never: []string{bbolt}},
 	"engine/trigger":                 {may: []string{"engine", "engine/jobrun", "jobspec"}, never: []string{"net/http", sdk, bbolt}},
-	"engine/deploy":              {never: []string{bbolt, sdk}},
+	"engine/deploy":                  {never: []string{bbolt, sdk}},
 	"engine/workspace":               {may: []string{"engine/store", "tasks/notebook"}, never: []string{sdk}},
 	"tasks":                          {may: []string{"jobspec"}, never: append(outside, "net")},
 	"tasks/taskstest":                {may: []string{"tasks", "jobspec"}},

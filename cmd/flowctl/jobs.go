@@ -23,6 +23,7 @@ func newJobsCmd(e *env) *cobra.Command {
 	e.workspaceFlags(cmd)
 	cmd.AddCommand(
 		newJobsCreateCmd(e), newJobsGetCmd(e), newJobsListCmd(e), newJobsUpdateCmd(e), newJobsResetCmd(e), newJobsDeleteCmd(e),
+		newJobsHistoryCmd(e), newJobsDiffCmd(e), newJobsRollbackCmd(e), newJobsExportCmd(e), newJobsImportCmd(e),
 		newJobsRunNowCmd(e), newJobsPauseCmd(e, "pause", "PAUSED"), newJobsPauseCmd(e, "resume", "UNPAUSED"),
 		newJobsBackfillCmd(e),
 	)
@@ -58,19 +59,28 @@ func (d *door) jobID(ctx context.Context, arg string) (int64, error) {
 	if id, err := strconv.ParseInt(arg, 10, 64); err == nil && id > 0 {
 		return id, nil
 	}
+	id, err := d.jobNamed(ctx, arg)
+	if err == nil && id == 0 {
+		err = usage("there is no job named %q; flowctl jobs list shows them", arg)
+	}
+	return id, err
+}
+
+// jobNamed finds the job of a name; 0: there is none.
+func (d *door) jobNamed(ctx context.Context, name string) (int64, error) {
 	var page struct {
 		Jobs []shownJob `json:"jobs"`
 	}
-	if err := d.call(ctx, "/api/2.2/jobs/list?limit=2&name="+url.QueryEscape(arg), nil, &page); err != nil {
+	if err := d.call(ctx, "/api/2.2/jobs/list?limit=2&name="+url.QueryEscape(name), nil, &page); err != nil {
 		return 0, refusedOr(err)
 	}
 	switch len(page.Jobs) {
 	case 0:
-		return 0, usage("there is no job named %q; flowctl jobs list shows them", arg)
+		return 0, nil
 	case 1:
 		return page.Jobs[0].JobID, nil
 	}
-	return 0, usage("several jobs are named %q; name one by its id: %d, %d, …", arg, page.Jobs[0].JobID, page.Jobs[1].JobID)
+	return 0, usage("several jobs are named %q; name one by its id: %d, %d, …", name, page.Jobs[0].JobID, page.Jobs[1].JobID)
 }
 
 func newJobsGetCmd(e *env) *cobra.Command {

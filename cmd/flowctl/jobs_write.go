@@ -87,7 +87,7 @@ func (e *env) writeJob(ctx context.Context, file string, f jobFileFlags, find fu
 		ans := shownJob{JobID: id}
 		switch {
 		case d.workspace == nil:
-			err = d.call(ctx, "/flowctl/v1/job", api.KeepJob{JobID: id, Settings: entry.Job.Source, Code: code}, &ans)
+			err = d.call(ctx, "/flowctl/v1/job", api.KeepJob{JobID: id, Settings: entry.Job.Source, Code: code, Note: commitOf(ctx, code.Dir)}, &ans)
 		case id == 0:
 			err = d.call(ctx, "/api/2.2/jobs/create", entry.Job.Source, &ans)
 		default:

@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"flowctl/engine"
+	"flowctl/engine/workspace"
 	"flowctl/tasks"
 )
 
@@ -50,6 +52,29 @@ type KeepJob struct {
 	JobID    int64           `json:"job_id,omitempty"` // 0: a new job; else its settings are replaced
 	Settings json.RawMessage `json:"settings"`
 	Code     tasks.Code      `json:"code"`
+	Note     string          `json:"note,omitempty"` // for its history: the git commit that it comes from
+}
+
+// JobVersion is one state of a job's definition.
+type JobVersion struct {
+	Number   int             `json:"version"`
+	At       time.Time       `json:"at"`
+	By       string          `json:"by,omitempty"`
+	Note     string          `json:"note,omitempty"`
+	Settings json.RawMessage `json:"settings"`
+}
+
+// jobVersions answers the history of a job's definition, oldest first.
+func (s *Server) jobVersions(ctx context.Context, q jobRequest) ([]JobVersion, error) {
+	if _, _, _, err := s.onJob(ctx, q.JobID, workspace.CanView); err != nil {
+		return nil, err
+	}
+	list, err := s.Engine.Versions(ctx, q.JobID)
+	out := make([]JobVersion, 0, len(list))
+	for _, v := range list {
+		out = append(out, JobVersion(v))
+	}
+	return out, err
 }
 
 // keepJob makes a job of a job file, or replaces one's settings.
@@ -62,9 +87,9 @@ func (s *Server) keepJob(ctx context.Context, q KeepJob) (jobIDAnswer, error) {
 	switch {
 	case err != nil:
 	case q.JobID == 0:
-		q.JobID, err = s.Engine.CreateJob(ctx, engine.JobRequest{Settings: settings, Creator: v.who.Name, Code: q.Code})
+		q.JobID, err = s.Engine.CreateJob(ctx, engine.JobRequest{Settings: settings, Creator: v.who.Name, Code: q.Code, Note: q.Note})
 	default:
-		err = s.Engine.ResetJob(ctx, q.JobID, engine.JobChange{Settings: settings, By: v.who.Name, Code: &q.Code})
+		err = s.Engine.ResetJob(ctx, q.JobID, engine.JobChange{Settings: settings, By: v.who.Name, Code: &q.Code, Note: q.Note})
 	}
 	if err == nil {
 		err = s.grant(v, q.JobID, grants)

@@ -53,6 +53,7 @@ func (s *Server) LocalHandler() http.Handler {
 	mux.Handle("GET /flowctl/v1/seq", handle(s.seq))
 	mux.Handle("GET /flowctl/v1/log", handle(s.log))
 	mux.Handle("POST /flowctl/v1/job", handle(s.keepJob))
+	mux.Handle("GET /flowctl/v1/job/versions", handle(s.jobVersions))
 	mux.Handle("POST /flowctl/v1/backfill", handle(s.startBackfill))
 	mux.Handle("GET /flowctl/v1/backfill", handle(s.backfill))
 	mux.Handle("POST /flowctl/v1/backfill/end", handle(s.endBackfill))

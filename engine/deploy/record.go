@@ -62,6 +62,29 @@ func (r Records) Get(host, key string) (*Record, error) {
 	return rec, nil
 }
 
+// OfJob finds the record of a job that was deployed to a workspace; nil: there
+// is none.
+func (r Records) OfJob(host string, job int64) (*Record, error) {
+	paths, err := filepath.Glob(filepath.Join(r.Dir, "*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("read what was deployed: %w", err)
+	}
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read what was deployed: %w", err)
+		}
+		rec := &Record{}
+		if err := json.Unmarshal(raw, rec); err != nil {
+			return nil, fmt.Errorf("read what was deployed: %s: %w", path, err)
+		}
+		if rec.Host == host && rec.JobID == job {
+			return rec, nil
+		}
+	}
+	return nil, nil
+}
+
 // Put writes a record, whole or not at all; it is on disk when Put returns.
 func (r Records) Put(rec *Record) (err error) {
 	raw, err := json.MarshalIndent(rec, "", " ")
