@@ -103,3 +103,35 @@ func BenchmarkAllDue(b *testing.B) {
 		b.StartTimer()
 	}
 }
+
+// BenchmarkEdit changes one of ten thousand scheduled jobs: until the edit is
+// on disk, and until the trigger service works by it.
+func BenchmarkEdit(b *testing.B) {
+	e, ids := crowd(b, 10_000)
+	s, err := open(b.Context(), e, Options{})
+	require.NoError(b, err)
+	defer s.deaf()
+	settle := func() {
+		<-s.watch.C()
+		require.NoError(b, s.pass(b.Context()))
+	}
+	require.NoError(b, s.pass(b.Context()))
+	b.Run("edit", func(b *testing.B) {
+		n := 0
+		for b.Loop() {
+			n++
+			expr := fmt.Sprintf("0 %d 0 1 1 ? %d", n%60, 2050+n/60%40)
+			require.NoError(b, e.ResetJob(b.Context(), ids[n%len(ids)], engine.JobChange{Settings: settings(n, expr)}))
+			settle()
+		}
+	})
+	b.Run("add and remove", func(b *testing.B) {
+		for b.Loop() {
+			id, err := e.CreateJob(b.Context(), engine.JobRequest{Settings: settings(-1, farAway)})
+			require.NoError(b, err)
+			settle()
+			require.NoError(b, e.DeleteJob(b.Context(), id))
+			settle()
+		}
+	})
+}
