@@ -24,6 +24,9 @@ type Options struct {
 	// Runner chooses what runs an attempt. An error ends the attempt: a
 	// *tasks.Invalid as the job's fault, any other as ours.
 	Runner func(r *jobrun.Run, cmd jobrun.StartAttempt) (Placement, error)
+	// Follower chooses what follows a run that a workspace carries. Nil: there
+	// are no such runs.
+	Follower func(r *jobrun.Run) (tasks.Follower, error)
 	// Parallel is how many attempts run on this machine at once; 0: the
 	// number of cores.
 	Parallel int

@@ -18,6 +18,9 @@ func (e *Engine) follow(r *jobrun.Run, c jobrun.Command) {
 	case jobrun.StopAttempt:
 		b.urgent = true
 		b.after = append(b.after, func() { e.stopAttempt(r.ID, c) })
+	case jobrun.FollowRun:
+		b.urgent = true
+		b.after = append(b.after, func() { e.followRun(r) })
 	case jobrun.StartRun:
 		b.urgent = true
 		b.after = append(b.after, func() {

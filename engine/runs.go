@@ -42,6 +42,7 @@ type SubmitRequest struct {
 	Creator    string
 	RunAs      string
 	Parent     *jobrun.Parent
+	Mirror     bool   // a workspace carries the run: see Options.Follower
 	Namespace  string // the workspace that the run belongs to
 }
 
@@ -141,6 +142,7 @@ func (e *Engine) Submit(ctx context.Context, q SubmitRequest) (id int64, err err
 		r.Name, r.Type, r.Trigger = q.Name, q.Type, q.Trigger
 		r.Overridden, r.Only, r.Code, r.Token, r.Queue = q.Parameters, only, code, token, q.Queue
 		r.Creator, r.RunAs, r.Parent, r.Namespace = q.Creator, q.RunAs, q.Parent, q.Namespace
+		r.Mirror = q.Mirror
 		fill(&r.Name, def.Name, "Untitled")
 		fill(&r.RunAs, q.Creator)
 		fill(&r.Type, jobrun.SubmitRun)

@@ -70,10 +70,12 @@ func (e *env) openApp(home string, opt appOptions) (a *app, err error) {
 	if err != nil {
 		return a, err
 	}
+	remote := newWorkspaces(home)
 	a.engine, err = engine.Start(a.store, engine.Options{
 		Parallel: opt.parallel, WorkspaceURL: opt.base, WorkspaceID: workspaceID, Log: log, Meter: opt.meter,
 		RunEnded: endSpark(home, log),
-		Runner:   withRemote(runnerTable(local.Runners(a.localOptions(e.python, opt.base))), newWorkspaces(home)),
+		Runner:   withRemote(runnerTable(local.Runners(a.localOptions(e.python, opt.base))), remote),
+		Follower: remote.follower,
 	})
 	if err != nil {
 		return a, err

@@ -218,3 +218,16 @@ func withRemote(here func(*jobrun.Run, jobrun.StartAttempt) (engine.Placement, e
 		return engine.Placement{Runner: &databricks.Runner{Client: client, Code: m}, Elsewhere: true}, nil
 	}
 }
+
+// follower follows a run that a workspace carries.
+func (w *workspaces) follower(r *jobrun.Run) (tasks.Follower, error) {
+	var code tasks.Code
+	if err := json.Unmarshal(r.Code, &code); err != nil || code.Remote == nil {
+		return nil, fmt.Errorf("run %d does not say which workspace carries it", r.ID)
+	}
+	client, err := w.client(code.Remote)
+	if err != nil {
+		return nil, err
+	}
+	return &databricks.Follower{Client: client}, nil
+}

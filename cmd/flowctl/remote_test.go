@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
@@ -106,7 +108,77 @@ func TestSubmit(t *testing.T) {
 	assert.Len(t, run.Tasks, 3)
 	status, out, log = flowctl(home, "submit", filepath.Join(dir, "job.json"), "--no-wait")
 	require.Equal(t, 0, status, log)
-	assert.Regexp(t, `^\d+\n$`, out)
+	require.Regexp(t, `^\d+\n$`, out)
+	id := strings.TrimSpace(out)
+
+	// The run is kept beside local ones, and whoever watches it carries it on.
+	status, out, log = flowctl(home, "runs", "watch", id)
+	require.Equal(t, 0, status, log)
+	assert.Contains(t, out, "last returned: 42\n")
+	status, out, _ = flowctl(home, "runs", "list")
+	require.Equal(t, 0, status)
+	assert.Equal(t, 3, strings.Count(out, "crossing"), out)
+}
+
+// Ctrl-C cancels the run there, or leaves it to be canceled later.
+func TestSubmitInterrupted(t *testing.T) {
+	d := onDaemon(t)
+	w := d.client(t)
+	home, dir := t.TempDir(), jobFolder(t, map[string]string{
+		"hang.py":  "import time\nprint('hanging', flush=True)\ntime.sleep(600)\n",
+		"job.json": `{"name": "hang", "tasks": [{"task_key": "a", "spark_python_task": {"python_file": "hang.py"}}]}`,
+	})
+	there := func() jobs.BaseRun {
+		runs, err := w.Jobs.ListRunsAll(t.Context(), jobs.ListRunsRequest{})
+		require.NoError(t, err)
+		return runs[0]
+	}
+	for _, leave := range []bool{false, true} {
+		args := []string{"--home", home, "submit", filepath.Join(dir, "job.json")}
+		if leave {
+			args = append(args, "--on-interrupt", "leave")
+		}
+		ctx, interrupt := context.WithCancel(t.Context())
+		log := &noticing{want: "RUNNING", seen: interrupt}
+		var out bytes.Buffer
+		require.Equal(t, 130, execute(ctx, args, strings.NewReader(""), &out, log), log.String())
+		if !leave {
+			assert.Equal(t, jobs.RunResultStateCanceled, there().State.ResultState)
+			continue
+		}
+		assert.Equal(t, jobs.RunLifeCycleStateRunning, there().State.LifeCycleState)
+	}
+	_, out, _ := flowctl(home, "runs", "list", "--active", "-o", "json")
+	var active []jobs.BaseRun
+	require.NoError(t, json.Unmarshal([]byte(out), &active))
+	require.Len(t, active, 1)
+	status, _, log := flowctl(home, "runs", "cancel", fmt.Sprint(active[0].RunId))
+	require.Equal(t, 0, status, log)
+	assert.Equal(t, jobs.RunResultStateCanceled, there().State.ResultState)
+}
+
+// noticing is what a command writes, which does something at a word.
+type noticing struct {
+	mu   sync.Mutex
+	text strings.Builder
+	want string
+	seen func()
+}
+
+func (n *noticing) Write(p []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.text.Write(p)
+	if strings.Contains(n.text.String(), n.want) {
+		n.seen()
+	}
+	return len(p), nil
+}
+
+func (n *noticing) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.String()
 }
 
 // A job with parameters is made for its run and deleted after it, and the

@@ -272,6 +272,7 @@ type following struct {
 	door     *door
 	output   string
 	quiet    bool
+	leave    bool // Ctrl-C leaves the run as it is
 }
 
 // follow prints what happens to a run until it ends, and its result. When the
@@ -292,6 +293,9 @@ func (f *following) follow(ctx context.Context, run int64, seq uint64) error {
 				p.say(fmt.Sprintf("Run %d is not lost; take it up with: flowctl runs resume %d", run, run))
 				return err
 			}
+		case ctx.Err() != nil && f.leave:
+			p.say(fmt.Sprintf("Left run %d, which goes on; follow it with: flowctl runs watch %d", run, run))
+			return &exitError{code: exitInterrupted}
 		case ctx.Err() != nil && !canceled:
 			canceled = true
 			p.say("Canceling the run; press Ctrl-C again to leave at once.")

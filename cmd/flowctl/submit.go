@@ -7,13 +7,15 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"flowctl/engine/api"
+	"flowctl/engine/jobrun"
 	"flowctl/jobspec"
+	"flowctl/tasks"
 	"flowctl/tasks/databricks"
 	"flowctl/tasks/databricks/rest"
 	uploads "flowctl/tasks/databricks/upload"
@@ -48,13 +50,13 @@ func newSubmitCmd(e *env) *cobra.Command {
 	flags.StringVar(&f.job, "job", "", "which job of a file that holds several")
 	flags.StringVarP(&f.output, "output", "o", "text", "text or json")
 	flags.StringArrayVar(&f.roots, "workspace-root", nil, "which local folder is uploaded for workspace paths, PREFIX=DIR; repeatable")
-	flags.BoolVar(&f.noWait, "no-wait", false, "print the run's id and leave it running")
+	flags.BoolVar(&f.noWait, "no-wait", false, "print the run's id as soon as the workspace has the run")
 	flags.StringVar(&f.onInterrupt, "on-interrupt", "cancel", "what Ctrl-C does to the run: cancel or leave")
 	e.workspaceFlags(cmd)
 	return cmd
 }
 
-func (e *env) submit(ctx context.Context, file string, f submitFlags) error {
+func (e *env) submit(ctx context.Context, file string, f submitFlags) (err error) {
 	w, src, name, err := e.prepareSubmit(file, f)
 	if err != nil {
 		return err
@@ -82,16 +84,46 @@ func (e *env) submit(ctx context.Context, file string, f submitFlags) error {
 	if w.Job, err = onWorkspace(plan.Map(folder), w.Job); err != nil {
 		return usage("%w", err)
 	}
-	done, err := databricks.Submit(ctx, c, w)
-	if refused := new(rest.Error); errors.As(err, &refused) && refused.Status/100 == 4 && !rest.Denied(err) {
-		return usage("%w", err)
-	} else if err != nil {
-		return workspaceError(ctx, err)
+	here := *e // the run is kept in the data directory, not asked of the workspace
+	here.profile, here.host = "", ""
+	d, err := here.openDoor(ctx, home, 0)
+	if err != nil {
+		return err
+	}
+	fl := &following{env: &here, home: home, door: d, output: f.output, leave: f.onInterrupt == "leave"}
+	defer func() { err = errors.Join(err, fl.door.close()) }()
+	ans, err := fl.submit(ctx, &api.Submit{
+		Source: w.Job.Source, Name: w.Job.Name, Parameters: w.Parameters, Only: f.only, User: userName(), Mirror: true,
+		Code: tasks.Code{Dir: src.Dir, Remote: &tasks.Remote{Profile: e.profile, Host: c.Host()}},
+	})
+	if err != nil {
+		return err
 	}
 	if f.noWait {
-		return e.leftRunning(done, f.output)
+		return fl.handedIn(ctx, ans)
 	}
-	return e.followSubmitted(ctx, home, c, done, f)
+	return fl.follow(ctx, ans.RunID, ans.Seq)
+}
+
+// handedIn waits until the workspace has a run, and leaves it there.
+func (f *following) handedIn(ctx context.Context, ans api.Submitted) error {
+	for entry, err := range f.door.watch(ctx, ans.RunID, ans.Seq) {
+		switch {
+		case err != nil:
+			return unable(err)
+		case entry.Kind != "Observed":
+		case entry.Run != nil && entry.Run.State == jobrun.Terminated:
+			return f.result(ans.RunID, false)
+		default:
+			fmt.Fprintf(f.stderr, "The workspace has the run; follow it with: flowctl runs watch %d\n", ans.RunID)
+			if f.output == "json" {
+				return f.printJSON(map[string]int64{"run_id": ans.RunID})
+			}
+			_, err := fmt.Fprintln(f.stdout, ans.RunID)
+			return err
+		}
+	}
+	return unable(errGone)
 }
 
 // prepareSubmit reads and checks the file and the flags.
@@ -153,60 +185,4 @@ func onWorkspace(m uploads.Map, job *jobspec.Job) (*jobspec.Job, error) {
 		return nil, err
 	}
 	return jobspec.Parse(settings)
-}
-
-// leftRunning tells of a run that nobody waits for.
-func (e *env) leftRunning(done databricks.Submitted, output string) error {
-	if done.JobID != 0 {
-		fmt.Fprintf(e.stderr, "Job %d was made for this run; delete it when the run has ended: flowctl jobs delete %d%s\n", done.JobID, done.JobID, e.whereFlags())
-	}
-	if output == "json" {
-		return e.printJSON(map[string]int64{"run_id": done.RunID})
-	}
-	_, err := fmt.Fprintln(e.stdout, done.RunID)
-	return err
-}
-
-// whereFlags are the flags that name the same workspace again.
-func (e *env) whereFlags() string {
-	var b strings.Builder
-	if e.profile != "" {
-		b.WriteString(" --profile " + e.profile)
-	}
-	if e.host != "" {
-		b.WriteString(" --host " + e.host)
-	}
-	return b.String()
-}
-
-// followSubmitted follows the run to its end, and tidies up after it.
-func (e *env) followSubmitted(ctx context.Context, home string, c *rest.Client, done databricks.Submitted, f submitFlags) error {
-	d, err := e.openWorkspace()
-	if err != nil {
-		return err
-	}
-	fl := &following{env: e, home: home, door: d, output: f.output}
-	err = fl.poll(ctx, done.RunID)
-	if ctx.Err() != nil {
-		if f.onInterrupt == "leave" {
-			if done.JobID != 0 {
-				_ = e.leftRunning(databricks.Submitted{JobID: done.JobID, RunID: done.RunID}, f.output)
-			}
-			return &exitError{code: exitInterrupted}
-		}
-		fmt.Fprintf(e.stderr, "Canceling run %d; press Ctrl-C again to leave it.\n", done.RunID)
-		again, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		if err := c.Post(again, "/api/2.2/jobs/runs/cancel", map[string]int64{"run_id": done.RunID}, nil); err != nil {
-			return unable(fmt.Errorf("cancel run %d: %w", done.RunID, err))
-		}
-		if err := fl.poll(again, done.RunID); again.Err() != nil {
-			return err
-		}
-		err = &exitError{code: exitInterrupted}
-	}
-	if ferr := databricks.Forget(context.WithoutCancel(ctx), c, done.JobID); ferr != nil {
-		fmt.Fprintln(e.stderr, "warning:", ferr)
-	}
-	return err
 }

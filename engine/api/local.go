@@ -24,6 +24,7 @@ type Submit struct {
 	Code       tasks.Code                 `json:"code"`
 	Token      string                     `json:"token,omitempty"`
 	User       string                     `json:"user,omitempty"`
+	Mirror     bool                       `json:"mirror,omitempty"` // a workspace carries the run
 }
 
 // Submitted answers a Submit.
@@ -42,7 +43,7 @@ func (s *Server) submit(ctx context.Context, q Submit) (Submitted, error) {
 	}
 	id, err := s.Engine.Submit(ctx, engine.SubmitRequest{
 		Source: q.Source, Name: q.Name, Parameters: q.Parameters, Only: q.Only, Siblings: q.Siblings,
-		Code: q.Code, Token: q.Token, Creator: q.User,
+		Code: q.Code, Token: q.Token, Creator: q.User, Mirror: q.Mirror,
 	})
 	return Submitted{id, seq}, err
 }

@@ -53,6 +53,8 @@ func (r *Run) dispatch(ev Event) error {
 		return nil
 	case Resumed:
 		return r.resume()
+	case Observed:
+		return r.observed(ev)
 	}
 	return fmt.Errorf("run %d: unknown event %T", r.ID, ev)
 }
@@ -60,6 +62,9 @@ func (r *Run) dispatch(ev Event) error {
 // settle carries every consequence through: unblock, start, feed, conclude,
 // until nothing moves. Tasks are decided in written order.
 func (r *Run) settle() {
+	if r.Mirror {
+		return
+	}
 	for len(r.ready)+len(r.feeding) > 0 {
 		ready, feeding := r.ready, r.feeding
 		r.ready, r.feeding = nil, nil

@@ -7,6 +7,9 @@ func (r *Run) cancel(ev CancelRequested) error {
 	if r.Status.Ended() {
 		return nil
 	}
+	if r.Mirror {
+		return r.cancelMirror(ev)
+	}
 	if ev.Task == "" {
 		if r.Stop == "" {
 			r.stop(ByUser)

@@ -58,7 +58,7 @@ var events = func() map[string]reflect.Type {
 	m := map[string]reflect.Type{}
 	for _, ev := range []Event{
 		Requested{}, Admitted{}, AttemptStarted{}, HandleSet{}, ValueSet{}, GitResolved{}, AttemptFinished{},
-		ChildFinished{}, Tick{}, CancelRequested{}, RepairRequested{}, TimeoutChanged{}, Resumed{},
+		ChildFinished{}, Tick{}, CancelRequested{}, RepairRequested{}, TimeoutChanged{}, Resumed{}, Observed{},
 	} {
 		t := reflect.TypeOf(ev)
 		m[t.Name()] = t

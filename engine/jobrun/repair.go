@@ -11,6 +11,9 @@ func (r *Run) repair(ev RepairRequested) error {
 	if !r.Status.Ended() {
 		return fmt.Errorf("run %d is still %s; only an ended run can be repaired", r.ID, r.Status.State)
 	}
+	if r.Mirror {
+		return fmt.Errorf("run %d ran on a workspace; repair it there, with --profile or --host", r.ID)
+	}
 	for _, key := range ev.Tasks {
 		if r.byKey[key] == nil {
 			return fmt.Errorf("run %d has no task %q to repair", r.ID, key)

@@ -23,6 +23,10 @@ func (r *Run) request(ev Requested) error {
 		return nil
 	}
 	r.makeTasks()
+	if r.Mirror {
+		r.startMirror()
+		return nil
+	}
 	if ev.Verdict == Queue {
 		r.Status = Status{State: Queued, Message: ev.Reason}
 		r.QueueEnd = r.now.Add(queueLimit)

@@ -7,6 +7,10 @@ func (r *Run) resume() error {
 	if r.Status.Ended() {
 		return nil
 	}
+	if r.Mirror {
+		r.resumeMirror()
+		return nil
+	}
 	for _, t := range r.Tasks {
 		if len(t.Values) > 0 { // the last engine may have gone before it published them
 			r.emit(Publish{TaskKey: t.Key})

@@ -29,6 +29,8 @@ type Run struct {
 	Only       []string          `json:",omitempty"` // task keys of a partial run, in written order; nil: all
 	Code       json.RawMessage   `json:",omitempty"` // where the job's paths lead; for the runners, opaque here
 	Siblings   map[string]string `json:",omitempty"` // jobs of the same file: key, name or id → their definition
+	Mirror     bool              `json:",omitempty"` // a workspace carries the run; see Observed
+	Handle     string            `json:",omitempty"` // of a mirrored run: what a later engine needs to go on
 	Queue      bool              // a run over the limit waits
 	Token      string            `json:",omitempty"` // idempotency token
 

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
-	"github.com/google/uuid"
 
 	"flowctl/jobspec"
 	"flowctl/jobspec/ref"
@@ -24,6 +23,7 @@ type Whole struct {
 	Job        *jobspec.Job      // its paths lead to the workspace
 	Parameters map[string]string // job parameters
 	Only       []string          // task keys, as run-now takes them
+	Token      string            // idempotency token, at least 13 characters; the same for the same run
 }
 
 // Submitted is what a whole job became.
@@ -39,7 +39,7 @@ type Submitted struct {
 // for it, without what would start it again. Only what the Jobs API knows is
 // sent. An answer that is lost makes no second run.
 func Submit(ctx context.Context, c *rest.Client, w Whole) (Submitted, error) {
-	token := uuid.NewString()
+	token := w.Token
 	if len(w.Job.Parameters) == 0 && len(w.Job.JobClusters) == 0 && len(w.Only) == 0 {
 		return submitOnce(ctx, c, w, token)
 	}
@@ -80,7 +80,8 @@ func submitOnce(ctx context.Context, c *rest.Client, w Whole, token string) (Sub
 }
 
 // createFor makes a job for one run. jobs/create takes no token, so a lost
-// answer is met by looking for the job's name, which nobody else has.
+// answer is met by looking for the job's name, which nobody else has; so is an engine
+// that was killed before it could write down what it had made.
 func createFor(ctx context.Context, c *rest.Client, job *jobspec.Job, token string) (int64, error) {
 	var req jobs.CreateJob
 	if err := json.Unmarshal(job.Source, &req); err != nil {
@@ -93,6 +94,13 @@ func createFor(ctx context.Context, c *rest.Client, job *jobspec.Job, token stri
 	}
 	once := c.Lasting(time.Nanosecond, nil)
 	for try := 0; ; try++ {
+		var list jobs.ListJobsResponse
+		if err := c.Get(ctx, "/api/2.2/jobs/list", url.Values{"name": {req.Name}}, &list); err != nil {
+			return 0, fmt.Errorf("look for the job: %w", err)
+		}
+		if len(list.Jobs) > 0 {
+			return list.Jobs[0].JobId, nil
+		}
 		var ans jobs.CreateResponse
 		err := once.Post(ctx, "/api/2.2/jobs/create", req, &ans)
 		if err == nil {
@@ -101,13 +109,6 @@ func createFor(ctx context.Context, c *rest.Client, job *jobspec.Job, token stri
 		var refused *rest.Error
 		if errors.As(err, &refused) && refused.Status/100 == 4 && refused.Status != 429 || ctx.Err() != nil || try == 10 {
 			return 0, fmt.Errorf("make the job: %w", err)
-		}
-		var list jobs.ListJobsResponse
-		if err := c.Get(ctx, "/api/2.2/jobs/list", url.Values{"name": {req.Name}}, &list); err != nil {
-			return 0, fmt.Errorf("look for the job: %w", err)
-		}
-		if len(list.Jobs) > 0 {
-			return list.Jobs[0].JobId, nil
 		}
 	}
 }
