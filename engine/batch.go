@@ -17,6 +17,7 @@ type batch struct {
 	entries []jobrun.Entry
 	outputs map[int64]store.Output
 	facts   []fact
+	notices []jobrun.Notify
 	calls   []*call
 	after   []func() // in order; run when the commit is on disk
 	ids     bool     // ids were handed out
@@ -107,6 +108,9 @@ func (e *Engine) commit() error {
 		e.opt.Meter.Commit(time.Since(began))
 	}
 	e.tell("after commit")
+	if len(done.notices) > 0 {
+		e.opt.Outbox.Wake()
+	}
 	for _, f := range done.after {
 		f()
 	}
@@ -144,6 +148,11 @@ func (e *Engine) write(tx *store.Tx) error {
 	for _, f := range b.facts {
 		if err := tx.AddFact(f.attempt, f.data); err != nil {
 			return err
+		}
+	}
+	if len(b.notices) > 0 {
+		if err := e.opt.Outbox.Put(tx, b.notices); err != nil {
+			return fmt.Errorf("write notices: %w", err)
 		}
 	}
 	if b.ids {

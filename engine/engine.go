@@ -30,9 +30,8 @@ type Options struct {
 	// Parallel is how many attempts run on this machine at once; 0: the
 	// number of cores.
 	Parallel int
-	// Notify is told what people may want to know, after it is on disk. It
-	// must not block. Nil: nobody listens.
-	Notify func(r *jobrun.Run, n jobrun.Notify)
+	// Outbox takes what people and programs are to be told. Nil: nobody is.
+	Outbox Outbox
 	// RunEnded is told that a run is over, after it is on disk: what it
 	// shares among its tasks can go. It must not block. Nil: nobody listens.
 	RunEnded func(run int64)
@@ -44,6 +43,14 @@ type Options struct {
 	Meter Meter
 	// Log takes what an operator should know; nil: slog.Default.
 	Log *slog.Logger
+}
+
+// Outbox keeps what is to be told until it has been.
+type Outbox interface {
+	// Put writes notices, in order, within the commit that makes them true.
+	Put(tx *store.Tx, list []jobrun.Notify) error
+	// Wake is called when they are on disk. It must not block.
+	Wake()
 }
 
 // Placement is where an attempt runs.

@@ -32,8 +32,8 @@ func (e *Engine) follow(r *jobrun.Run, c jobrun.Command) {
 	case jobrun.Publish:
 		e.publish(r, c.TaskKey)
 	case jobrun.Notify:
-		if e.opt.Notify != nil {
-			b.after = append(b.after, func() { e.opt.Notify(r, c) })
+		if e.opt.Outbox != nil {
+			b.notices = append(b.notices, c)
 		}
 	case jobrun.Ended:
 		b.urgent = true

@@ -24,6 +24,7 @@ var walls = map[string]struct {
 	"engine/store":                   {may: []string{"engine/jobrun", "jobspec"}, never: []string{"net/http", sdk}},
 	"engine":                         {may: []string{"engine/jobrun", "engine/store", "tasks", "jobspec"}, never: []string{"net/http", sdk, bbolt}},
 	"engine/api":                     {may: []string{"engine", "engine/jobrun", "engine/workspace", "jobspec", "tasks"}, never: []string{bbolt}},
+	"engine/notify":                  {may: []string{"engine/jobrun", "engine/store", "engine/workspace"}, never: []string{sdk, bbolt}},
 	"engine/trigger":                 {may: []string{"engine", "engine/jobrun", "jobspec"}, never: []string{"net/http", sdk, bbolt}},
 	"engine/deploy":                  {never: []string{bbolt, sdk}},
 	"engine/workspace":               {may: []string{"engine/store", "tasks/notebook"}, never: []string{sdk}},
