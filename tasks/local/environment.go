@@ -11,6 +11,7 @@ import (
 
 	"flowctl/tasks"
 	"flowctl/tasks/notebook"
+	"flowctl/tasks/python"
 	"flowctl/tasks/python/venv"
 )
 
@@ -48,8 +49,8 @@ func (e environment) activate(env []string) []string {
 
 // environment finds the Python of an attempt, and builds its environment if
 // the task or, where the task names none, its notebook (inline) asks for
-// packages. The caller releases it.
-func (o *Options) environment(ctx context.Context, a tasks.Attempt, out tasks.Sink, inline *notebook.Environment) (environment, error) {
+// packages, or for what a runtime brings (c is what it runs). The caller releases it.
+func (o *Options) environment(ctx context.Context, a tasks.Attempt, out tasks.Sink, inline *notebook.Environment, c python.Context) (environment, error) {
 	interpreter, err := o.interpreter(a.Home)
 	if err != nil {
 		return environment{}, err
@@ -61,6 +62,11 @@ func (o *Options) environment(ctx context.Context, a tasks.Attempt, out tasks.Si
 	for _, text := range want.notes {
 		note(a, out, text)
 	}
+	brought, err := runtimePackages(a, c, interpreter.Path, want.python)
+	if err != nil {
+		return environment{}, err
+	}
+	want.python = append(brought, want.python...)
 	e := environment{Interpreter: interpreter.Path, Jars: want.jars}
 	if len(want.python) == 0 {
 		return e, nil

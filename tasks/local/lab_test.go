@@ -34,6 +34,7 @@ type lab struct {
 }
 
 func newLab(t *testing.T) *lab {
+	t.Setenv("FLOWCTL_SPARK_ENV", "off") // nothing is downloaded unless a test is about that
 	l := &lab{T: t, dir: t.TempDir(), home: t.TempDir()}
 	l.runners = local.Runners(&local.Options{Grace: 5 * time.Second, WorkspaceID: "42"})
 	return l

@@ -87,7 +87,7 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 	if err != nil {
 		return launch{}, err
 	}
-	py, err := o.environment(ctx, a, out, inline)
+	py, err := o.environment(ctx, a, out, inline, c)
 	if err != nil {
 		return launch{}, err
 	}

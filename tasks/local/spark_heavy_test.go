@@ -309,6 +309,22 @@ print(len(tracker.getActiveStageIds()))`)
 	assert.Equal(t, "0\n", l.ok("after"))
 }
 
+// An interpreter with nothing but itself gets the packages of the runtime.
+func TestSparkIsBrought(t *testing.T) {
+	taskstest.SparkPython(t) // what is downloaded is in the installer's cache now
+	l := newLab(t)
+	if !l.lacksPySpark() {
+		t.Skip("this interpreter has pyspark")
+	}
+	t.Cleanup(func() { l.endRun(1) })
+	t.Setenv("FLOWCTL_SPARK_ENV", "")
+	l.notebook("plain", "print(1)")
+	l.ok("plain")
+	assert.NoDirExists(t, filepath.Join(l.home, "envs"))
+	l.notebook("n", "import mlflow, delta\nprint(spark.version, mlflow.__version__)")
+	assert.Contains(t, l.ok("n"), "4.1.4 3.17.2\n")
+}
+
 // A jar's main class gets the cluster's settings and its arguments; its
 // exception is the task's error.
 func TestSparkJarAndSubmit(t *testing.T) {

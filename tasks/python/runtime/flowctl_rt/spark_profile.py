@@ -57,8 +57,8 @@ def minor(folder):
 
 
 def key(folder):
-    """Tasks whose PySpark lies elsewhere do not share a driver."""
-    return hashlib.sha256(folder.encode()).hexdigest()[:8]
+    """Tasks of other versions do not share a driver; each has workers of its own interpreter."""
+    return hashlib.sha256("\n".join([version(folder)] + delta(folder)).encode()).hexdigest()[:8]
 
 
 def delta(folder):

@@ -1,0 +1,67 @@
+package local
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flowctl/jobspec"
+	"flowctl/tasks"
+	"flowctl/tasks/python"
+	"flowctl/tasks/python/venv"
+)
+
+func TestWhatNamesTheRuntime(t *testing.T) {
+	for text, want := range map[string]bool{
+		"spark.range(3)":                     true,
+		"x = spark.table('t')":               true,
+		"import pyspark.sql":                 true,
+		"from pyspark.sql import x":          true,
+		"import mlflow":                      true,
+		"# MAGIC %sql\n# MAGIC x":            true,
+		`   "spark.range(3)\n",`:             true,
+		`"%sql\n",`:                          true,
+		"# spark.range(3)":                   false,
+		"sparkling = 1":                      false,
+		"my.spark.range(3)":                  false,
+		"print('no spark here')":             false,
+		"# MAGIC %md\n# MAGIC import mlflow": false,
+		"# MAGIC %md x\n# COMMAND ----------\nimport mlflow": true,
+		"open('conf/spark.yml')":                             false,
+	} {
+		assert.Equal(t, want, namesRuntime([]byte(text)), text)
+	}
+}
+
+func TestRuntimePackages(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "n.py")
+	require.NoError(t, os.WriteFile(file, []byte("spark.range(3)"), 0o600))
+	interpreter := filepath.Join(dir, "bin", "python")
+	a := tasks.Attempt{Job: &jobspec.Job{JobClusters: []jobspec.JobCluster{
+		{Key: "old", NewCluster: []byte(`{"spark_version":"15.4.x-cpu-ml-scala2.12"}`)}}}}
+	lines := func(asked ...venv.Requirement) string {
+		got, err := runtimePackages(a, python.Context{Kind: "notebook", Path: file}, interpreter, asked)
+		require.NoError(t, err)
+		var all []string
+		for _, r := range got {
+			all = append(all, r.Line)
+		}
+		return strings.Join(all, " ")
+	}
+	assert.Equal(t, "pyspark==4.1.4 delta-spark==4.4.0 pandas>=2.2,<3 numpy>=1.26,<2.4 pyarrow>=18,<22 mlflow==3.17.2", lines())
+	assert.Equal(t, "pyspark==4.1.4 pandas>=2.2,<3 numpy>=1.26,<2.4 pyarrow>=18,<22", lines(venv.Requirement{Line: "MLflow[x]>=2"}, venv.Requirement{Line: "delta_spark"}))
+	a.Task.Compute.JobClusterKey = "old"
+	assert.Contains(t, lines(), "pyspark==3.5.* delta-spark==3.3.2")
+	assert.Contains(t, lines(), "scikit-learn")
+
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "lib", "python3.11", "site-packages", "pyspark"), 0o700))
+	assert.Empty(t, lines(), "the interpreter has it")
+	interpreter = filepath.Join(dir, "other", "python")
+	t.Setenv("FLOWCTL_SPARK_ENV", "off")
+	assert.Empty(t, lines())
+}
