@@ -17,6 +17,7 @@ import (
 	"flowctl/engine"
 	"flowctl/engine/api"
 	"flowctl/engine/jobrun"
+	"flowctl/engine/notify"
 	"flowctl/engine/store"
 	"flowctl/engine/workspace"
 	"flowctl/tasks"
@@ -33,6 +34,7 @@ type app struct {
 	store      *store.Store
 	engine     *engine.Engine
 	workspaces *workspace.Set
+	outbox     *notify.Outbox // nil: nobody is notified
 	server     *api.Server
 	local      http.Handler // the API for this machine's user
 	http       *http.Server // on the socket
@@ -47,6 +49,8 @@ type appOptions struct {
 	namespacePerToken bool
 	log               *slog.Logger // nil: warnings to stderr
 	meter             engine.Meter
+	// notify has people and programs told of what runs; nil: nobody is.
+	notify *notify.Options
 }
 
 // openApp opens the data directory and starts an engine on it. The error is
@@ -71,7 +75,16 @@ func (e *env) openApp(home string, opt appOptions) (a *app, err error) {
 		return a, err
 	}
 	remote := newWorkspaces(home)
+	var outbox engine.Outbox
+	if opt.notify != nil {
+		opt.notify.Workspaces, opt.notify.Base, opt.notify.Log = a.workspaces, opt.base, log
+		if a.outbox, err = notify.Start(a.store, *opt.notify); err != nil {
+			return a, err
+		}
+		outbox = a.outbox
+	}
 	a.engine, err = engine.Start(a.store, engine.Options{
+		Outbox:   outbox,
 		Parallel: opt.parallel, WorkspaceURL: opt.base, WorkspaceID: workspaceID, Log: log, Meter: opt.meter,
 		RunEnded: endSpark(home, log),
 		Runner:   withRemote(runnerTable(local.Runners(a.localOptions(e.python, opt.base))), remote),
@@ -171,6 +184,9 @@ func (a *app) close() error {
 	}
 	if a.http != nil {
 		_ = a.http.Close() // followers notice, and take over
+	}
+	if a.outbox != nil {
+		errs = append(errs, a.outbox.Close())
 	}
 	if a.workspaces != nil {
 		errs = append(errs, a.workspaces.Close())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flowctl/engine/notify"
 	"flowctl/engine/store"
 	"flowctl/engine/trigger"
 	"flowctl/engine/workspace"
@@ -36,6 +38,7 @@ type daemonFlags struct {
 	keepRuns          time.Duration
 	misfire           string
 	misfireWindow     time.Duration
+	mailRelay         string
 	jobs              string
 }
 
@@ -69,6 +72,7 @@ func newDaemonCmd(e *env) *cobra.Command {
 	flags.StringVar(&f.misfire, "misfire", "", "what to do about fires that were missed: fire_once, skip or all (default: flowctl.yaml's misfire, else fire_once)")
 	flags.StringVar(&f.jobs, "jobs", "", "keep the job files below this folder as jobs: made, changed and paused with their files")
 	flags.DurationVar(&f.misfireWindow, "misfire-window", 0, "how far back missed fires are made up for (default 24h, at most 744h)")
+	flags.StringVar(&f.mailRelay, "mail-relay", "", "mail server for email_notifications, smtp://[USER:PASSWORD@]HOST[:PORT][?from=ADDRESS] (default: $FLOWCTL_MAIL_RELAY, else flowctl.yaml's mail_relay, else none)")
 	return cmd
 }
 
@@ -97,10 +101,15 @@ func (e *env) daemon(ctx context.Context, f daemonFlags) (err error) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
+	relay, err := f.relay()
+	if err != nil {
+		return err
+	}
 	m := newMetrics()
 	base := f.base(listener.Addr())
 	a, err := e.openApp(home, appOptions{
 		parallel: f.parallel, base: base, hosts: f.hosts, namespacePerToken: f.namespacePerToken, log: log, meter: m.meter(),
+		notify: &notify.Options{Relay: relay},
 	})
 	if errors.Is(err, store.ErrInUse) {
 		return unable(fmt.Errorf("%w: %s; stop it, or give another --home", err, home))
@@ -167,6 +176,7 @@ func (f *daemonFlags) readSettings(home string) error {
 	if f.misfire == "" {
 		f.misfire = s.Misfire
 	}
+	f.mailRelay = cmp.Or(f.mailRelay, os.Getenv("FLOWCTL_MAIL_RELAY"), s.MailRelay)
 	if f.misfireWindow == 0 {
 		f.misfireWindow = time.Duration(s.MisfireWindow)
 	}
@@ -174,6 +184,18 @@ func (f *daemonFlags) readSettings(home string) error {
 		return usage("--misfire: %v", err)
 	}
 	return nil
+}
+
+// relay is where e-mail goes; nil: nowhere.
+func (f *daemonFlags) relay() (*notify.Relay, error) {
+	if f.mailRelay == "" {
+		return nil, nil
+	}
+	r, err := notify.ParseRelay(f.mailRelay)
+	if err != nil {
+		return nil, usage("--mail-relay: %v", err)
+	}
+	return r, nil
 }
 
 // triggerOptions are how jobs start by themselves.

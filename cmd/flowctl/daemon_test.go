@@ -6,9 +6,11 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"github.com/databricks/databricks-sdk-go"
 	"github.com/databricks/databricks-sdk-go/service/iam"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
+	sdksettings "github.com/databricks/databricks-sdk-go/service/settings"
 	"github.com/databricks/databricks-sdk-go/service/workspace"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -261,4 +264,28 @@ func TestRetention(t *testing.T) {
 
 func submitCondition() engine.SubmitRequest {
 	return engine.SubmitRequest{Source: []byte(`{"tasks":[{"task_key":"a","condition_task":{"op":"EQUAL_TO","left":"1","right":"1"}}]}`)}
+}
+
+// A failed run is told to the destination that its job names.
+func TestDaemonNotifies(t *testing.T) {
+	told := make(chan string, 4)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // what is missing shows below
+		told <- string(body)
+	}))
+	defer hook.Close()
+	d := startDaemon(t, t.TempDir())
+	w := d.client(t)
+	dest, err := w.NotificationDestinations.Create(t.Context(), sdksettings.CreateNotificationDestinationRequest{
+		DisplayName: "hook", Config: &sdksettings.Config{GenericWebhook: &sdksettings.GenericWebhookConfig{Url: hook.URL}},
+	})
+	require.NoError(t, err)
+	run, err := w.Jobs.Submit(t.Context(), jobs.SubmitRun{
+		RunName: "broken", WebhookNotifications: &jobs.WebhookNotifications{OnFailure: []jobs.Webhook{{Id: dest.Id}}},
+		Tasks: []jobs.SubmitTask{{TaskKey: "a", SparkPythonTask: &jobs.SparkPythonTask{PythonFile: "/Shared/nothing.py"}}},
+	})
+	require.NoError(t, err)
+	body := <-told
+	assert.Contains(t, body, `"event_type":"jobs.on_failure"`)
+	assert.Contains(t, body, strconv.FormatInt(run.RunId, 10))
 }

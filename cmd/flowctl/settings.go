@@ -21,7 +21,9 @@ type settings struct {
 	Remote []string `yaml:"remote"`
 	// Misfire and MisfireWindow say what a daemon does about fires that were
 	// missed; they are read from the data directory's flowctl.yaml.
-	Misfire       string   `yaml:"misfire"`
+	Misfire string `yaml:"misfire"`
+	// MailRelay is the mail server that a daemon sends e-mail through.
+	MailRelay     string   `yaml:"mail_relay"`
 	MisfireWindow duration `yaml:"misfire_window"`
 }
 
