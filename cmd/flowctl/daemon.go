@@ -3,13 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -22,7 +19,6 @@ import (
 	"flowctl/engine/notify"
 	"flowctl/engine/store"
 	"flowctl/engine/trigger"
-	"flowctl/engine/workspace"
 )
 
 // daemonFlags are the flags of flowctl daemon.
@@ -221,55 +217,6 @@ func localPath(tree, path string) (string, error) {
 	return filepath.Clean(plain), nil
 }
 
-// check refuses flags that do not go together, and reads the certificate.
-func (f *daemonFlags) check() (*tls.Config, error) {
-	if (f.tlsCert == "") != (f.tlsKey == "") {
-		return nil, usage("--tls-cert and --tls-key go together")
-	}
-	host, _, err := net.SplitHostPort(f.listen)
-	if err != nil {
-		return nil, usage("--listen %s: %v; an address is HOST:PORT, for example 127.0.0.1:8080", f.listen, err)
-	}
-	if f.tlsCert != "" {
-		cert, err := tls.LoadX509KeyPair(f.tlsCert, f.tlsKey)
-		if err != nil {
-			return nil, usage("--tls-cert %s: %v", f.tlsCert, err)
-		}
-		return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
-	}
-	if !loopback(host) && !f.insecure {
-		return nil, usage("--listen %s can be reached by others, who would read the tokens on their way; give --tls-cert and --tls-key, or --insecure-listen if something before it speaks TLS", f.listen)
-	}
-	return nil, nil
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
-}
-
-// base is the address by which this machine's own programs reach the API.
-func (f *daemonFlags) base(addr net.Addr) string {
-	scheme := "http"
-	if f.tlsCert != "" {
-		scheme = "https"
-	}
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return scheme + "://" + addr.String()
-	}
-	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	if len(f.hosts) > 0 && f.tlsCert != "" {
-		host = f.hosts[0] // the certificate names it, not the address
-	}
-	return scheme + "://" + net.JoinHostPort(host, port)
-}
-
 func (e *env) daemonLog(f daemonFlags) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
@@ -283,74 +230,4 @@ func (e *env) daemonLog(f daemonFlags) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(e.stderr, opt)), nil
 	}
 	return nil, usage("--log-format %s: text and json are known", f.logFormat)
-}
-
-// firstToken makes the first admin's token and leaves it in the data
-// directory, for its user alone. A file that is there already is left as it is,
-// if its token is good.
-func (a *app) firstToken(home string, log *slog.Logger) error {
-	path := filepath.Join(home, "token")
-	if old, err := os.ReadFile(path); err == nil {
-		if _, err := a.workspaces.Authenticate(strings.TrimSpace(string(old))); err == nil {
-			return nil
-		}
-		log.Warn("the token in the file is no longer good; a new one takes its place", "file", path)
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("read the first token: %w", err)
-	}
-	value, _, err := a.workspaces.CreateToken(workspace.TokenRequest{User: userName(), Comment: "made by flowctl daemon", Admin: true})
-	if err != nil {
-		return fmt.Errorf("make the first token: %w", err)
-	}
-	if err := writeWhole(path, []byte(value+"\n")); err != nil {
-		return fmt.Errorf("write the first token: %w", err)
-	}
-	return nil
-}
-
-// writeWhole writes a file for its user alone, whole or not at all.
-func writeWhole(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // it is of no use
-	}
-	return err
-}
-
-// networkServer answers whoever has a token. Clients that dawdle are cut off;
-// an answer may take long, for it may be a large file.
-func (a *app) networkServer(m *metrics, models http.Handler, config *tls.Config, log *slog.Logger) *http.Server {
-	api := a.server.Guard(a.server.Handler())
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", a.server.Guard(m.handler()))
-	mux.Handle("/api/2.0/mlflow/", a.server.Guard(models))
-	mux.Handle("/api/3.0/mlflow/", a.server.Guard(models))
-	mux.Handle("/", api)
-	return &http.Server{
-		Handler:           m.count(split(mux, api)),
-		TLSConfig:         config,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-}
-
-// split sends the daemon's own paths to its mux, and the others past it: a mux
-// would clean them, and they are names.
-func split(mux *http.ServeMux, api http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p := r.URL.Path; p == "/metrics" || strings.HasPrefix(p, "/api/2.0/mlflow/") || strings.HasPrefix(p, "/api/3.0/mlflow/") {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		api.ServeHTTP(w, r)
-	})
 }
