@@ -259,3 +259,30 @@ func TestContinuousHasOneRun(t *testing.T) {
 	close(gate)
 	l.settle(id)
 }
+
+// A continuous job may try a failed task again before it gives the run up.
+func TestContinuousRetriesTasks(t *testing.T) {
+	l := newLab(t, "2026-03-01T10:00:00Z", func(l *lab) { l.run = fail })
+	id := l.create(`"continuous":{"task_retry_mode":"ON_FAILURE"}`)
+	l.pass()
+	wait := 10 * time.Second
+	for n := 1; n <= 4; n++ {
+		var r *jobrun.Run
+		for { // each call has the engine look at its clock, and write
+			require.NoError(t, l.Resume(l.ctx))
+			var err error
+			r, err = l.Engine.Run(l.ctx, l.runs(id)[0].ID)
+			require.NoError(t, err)
+			if st := r.Tasks[0].Status(); st.Ended() || st.State == jobrun.Waiting && len(r.Tasks[0].Attempts) == n+1 {
+				break
+			}
+		}
+		if n == 4 {
+			require.Len(t, r.Tasks[0].Attempts, 4)
+			return
+		}
+		require.Equal(t, wait, r.Tasks[0].Last().NextTry.Sub(l.clock.now()))
+		l.clock.set(l.clock.now().Add(wait))
+		wait *= 2
+	}
+}
