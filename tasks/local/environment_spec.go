@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -20,6 +21,8 @@ type environmentSpec struct {
 	BaseEnvironment    string   `json:"base_environment" yaml:"-"`
 	Dependencies       []string `json:"dependencies" yaml:"dependencies"`
 	JavaDependencies   []string `json:"java_dependencies" yaml:"java_dependencies"`
+
+	dir string // where its relative paths start, before the job's own folder: a notebook's folder
 }
 
 // inlineOf is the environment that a notebook itself asks for; nil if it asks
@@ -36,6 +39,9 @@ func inlineOf(c python.Context) (*notebook.Environment, error) {
 	if err != nil {
 		return nil, invalid("notebook_task.notebook_path: %v", err)
 	}
+	if inline != nil {
+		inline.Dir = filepath.Dir(c.Path)
+	}
 	return inline, nil
 }
 
@@ -47,7 +53,7 @@ func (c *collector) environment(inline *notebook.Environment) error {
 		if inline == nil {
 			return nil
 		}
-		return c.spec(inline.Place, environmentSpec{EnvironmentVersion: inline.Version, BaseEnvironment: inline.Base, Dependencies: inline.Dependencies})
+		return c.spec(inline.Place, environmentSpec{EnvironmentVersion: inline.Version, BaseEnvironment: inline.Base, Dependencies: inline.Dependencies, dir: inline.Dir})
 	}
 	for i, e := range c.a.Job.Environments {
 		if e.Key != key || len(e.Spec) == 0 {
@@ -64,12 +70,12 @@ func (c *collector) environment(inline *notebook.Environment) error {
 }
 
 func (c *collector) spec(place string, spec environmentSpec) error {
-	if err := c.base(place+".base_environment", spec.BaseEnvironment); err != nil {
+	if err := c.base(place+".base_environment", spec.BaseEnvironment, spec.dir); err != nil {
 		return err
 	}
 	c.version(place, spec)
 	for n, line := range spec.Dependencies {
-		if err := c.line(fmt.Sprintf("%s.dependencies[%d]", place, n), line, ""); err != nil {
+		if err := c.line(fmt.Sprintf("%s.dependencies[%d]", place, n), line, spec.dir); err != nil {
 			return err
 		}
 	}
@@ -89,7 +95,7 @@ func (c *collector) spec(place string, spec environmentSpec) error {
 }
 
 // base takes the lines of the file that an environment begins with.
-func (c *collector) base(field, path string) error {
+func (c *collector) base(field, path, dir string) error {
 	switch {
 	case path == "":
 		return nil
@@ -97,7 +103,7 @@ func (c *collector) base(field, path string) error {
 		c.notes = append(c.notes, fmt.Sprintf("%s: %s is of the workspace alone; the environment begins with this machine's Python", field, path))
 		return nil
 	}
-	files, err := c.files(field, path, "")
+	files, err := c.files(field, path, dir)
 	if err != nil {
 		return err
 	}
@@ -110,7 +116,7 @@ func (c *collector) base(field, path string) error {
 		return invalid("%s: %s: %s", field, files[0], strings.Join(strings.Fields(yaml.FormatError(err, false, false)), " "))
 	}
 	for n, line := range spec.Dependencies {
-		if err := c.line(fmt.Sprintf("%s (dependencies[%d])", field, n), line, ""); err != nil {
+		if err := c.line(fmt.Sprintf("%s (dependencies[%d])", field, n), line, spec.dir); err != nil {
 			return err
 		}
 	}

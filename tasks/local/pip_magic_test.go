@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"flowctl/jobspec"
 	"flowctl/tasks"
 )
 
@@ -102,4 +103,22 @@ func TestInlineEnvironment(t *testing.T) {
 	l.write("bad.py", "# Databricks notebook source\n# /// script\n# [tool.databricks.environment]\n# dependencies = [\"./gone-1.0.whl\"]\n# ///\n")
 	invalid := l.invalid(l.attempt("notebook_task", `{"notebook_path":"bad"}`))
 	assert.Contains(t, invalid.Message, "bad.py:2: environment.dependencies[0]: no file")
+}
+
+// A notebook's relative paths start at its own folder: a job that a client
+// uploaded has no other.
+func TestInlineEnvironmentBesideTheNotebook(t *testing.T) {
+	l := newLab(t)
+	tree := filepath.Join(l.home, "fs", "workspace", "Shared", "app")
+	require.NoError(t, os.MkdirAll(filepath.Join(tree, "src"), 0o700))
+	l.wheel("beside", "", "word = 'beside'")
+	require.NoError(t, os.Rename(filepath.Join(l.dir, "beside-1.0-py3-none-any.whl"), filepath.Join(tree, "beside-1.0-py3-none-any.whl")))
+	book := `{"nbformat":4,"nbformat_minor":0,"metadata":{"application/vnd.databricks.v1+notebook":{"environmentMetadata":{"dependencies":["../beside-1.0-py3-none-any.whl"]}}},` +
+		`"cells":[{"cell_type":"code","metadata":{},"outputs":[],"source":["import beside\n","dbutils.notebook.exit(beside.word)"]}]}`
+	require.NoError(t, os.WriteFile(filepath.Join(tree, "src", "nb.ipynb"), []byte(book), 0o600))
+	a := l.attempt(jobspec.NotebookTask, `{"notebook_path":"/Shared/app/src/nb"}`)
+	a.Code.Dir = ""
+	res, log, _ := l.do(a)
+	require.Equal(t, tasks.Success, res.Outcome, "%s %s", res.Message, log)
+	assert.Contains(t, string(res.Output), `"beside"`)
 }

@@ -14,6 +14,7 @@ type Environment struct {
 	Base         string // base_environment
 	Dependencies []string
 	Place        string // where it stands, for messages
+	Dir          string // where its relative paths start: the notebook's folder; set by who knows it
 }
 
 // Inline reads the environment that a notebook of this name and content asks
