@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -126,7 +127,7 @@ func (e *env) daemon(ctx context.Context, f daemonFlags) (err error) {
 			return err
 		}
 	}
-	jobs, err := trigger.Start(ctx, a.engine, f.triggerOptions(a, log))
+	jobs, err := trigger.Start(ctx, a.engine, f.triggerOptions(a, m, log))
 	if err != nil {
 		return unable(fmt.Errorf("start jobs by themselves: %w", err))
 	}
@@ -195,11 +196,32 @@ func (f *daemonFlags) relay() (*notify.Relay, error) {
 }
 
 // triggerOptions are how jobs start by themselves.
-func (f *daemonFlags) triggerOptions(a *app, log *slog.Logger) trigger.Options {
+func (f *daemonFlags) triggerOptions(a *app, m *metrics, log *slog.Logger) trigger.Options {
 	return trigger.Options{
 		Misfire: trigger.Misfire(f.misfire), Window: f.misfireWindow, Log: log,
-		Path: func(path string) (string, error) { return localPath(filepath.Join(a.store.Home(), "fs"), path) },
+		Fired: func(late time.Duration) { m.late.Observe(late.Seconds()) },
+		Path:  func(path string) (string, error) { return localPath(filepath.Join(a.store.Home(), "fs"), path) },
+		Table: func(name string) (string, error) { return localTable(a.store.Home(), name) },
 	}
+}
+
+// localTable is where a table lies: the tables of local Spark under their
+// catalog and schema, any other by its path.
+func localTable(home, name string) (string, error) {
+	if strings.ContainsAny(name, "/:") {
+		return localPath(filepath.Join(home, "fs"), name)
+	}
+	parts := strings.Split(strings.ReplaceAll(strings.ToLower(name), "`", ""), ".")
+	switch {
+	case len(parts) > 3 || slices.ContainsFunc(parts, func(p string) bool { return p == "" || p == ".." || strings.ContainsRune(p, filepath.Separator) }):
+		return "", fmt.Errorf("%s is no table; write CATALOG.SCHEMA.TABLE, or the path of a Delta table", name)
+	case len(parts) == 1:
+		parts = append([]string{"default"}, parts...)
+	}
+	if len(parts) == 2 {
+		parts = append([]string{"hive_metastore"}, parts...)
+	}
+	return filepath.Join(append([]string{home, "spark", "warehouse"}, parts...)...), nil
 }
 
 // localPath is where a path of a trigger leads on this machine: into the

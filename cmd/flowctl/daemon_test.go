@@ -289,3 +289,22 @@ func TestDaemonNotifies(t *testing.T) {
 	assert.Contains(t, body, `"event_type":"jobs.on_failure"`)
 	assert.Contains(t, body, strconv.FormatInt(run.RunId, 10))
 }
+
+func TestWhereTriggersLook(t *testing.T) {
+	for path, want := range map[string]string{
+		"/Volumes/main/default/in/": "/h/fs/volumes/main/default/in", "dbfs:/in": "/h/fs/dbfs/in", "/Volumes/../../etc": "/h/fs/volumes/etc",
+		"file:///data/in": "/data/in", "/data/in/": "/data/in", "s3://bucket/in": "", "relative": "",
+	} {
+		got, err := localPath("/h/fs", path)
+		assert.Equal(t, want, got, path)
+		assert.Equal(t, want == "", err != nil, path)
+	}
+	for name, want := range map[string]string{
+		"main.sales.orders": "/h/spark/warehouse/main/sales/orders", "`Sales`.orders": "/h/spark/warehouse/hive_metastore/sales/orders",
+		"orders": "/h/spark/warehouse/hive_metastore/default/orders", "dbfs:/t": "/h/fs/dbfs/t", "a.b.c.d": "", "a..b": "",
+	} {
+		got, err := localTable("/h", name)
+		assert.Equal(t, want, got, name)
+		assert.Equal(t, want == "", err != nil, name)
+	}
+}

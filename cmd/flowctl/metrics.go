@@ -23,6 +23,7 @@ type metrics struct {
 	attempts *prometheus.CounterVec
 	commit   prometheus.Histogram
 	waited   prometheus.Histogram
+	late     prometheus.Histogram
 	requests *prometheus.HistogramVec
 }
 
@@ -35,9 +36,10 @@ func newMetrics() *metrics {
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flowctl_attempts_total", Help: "Attempts of tasks that ended since the daemon started, by result."}, []string{"result"}),
 		commit:   prometheus.NewHistogram(prometheus.HistogramOpts{Name: "flowctl_commit_seconds", Help: "Time to write a batch of changes to the store.", Buckets: buckets}),
 		waited:   prometheus.NewHistogram(prometheus.HistogramOpts{Name: "flowctl_loop_wait_seconds", Help: "Time that a call waited for the engine's loop.", Buckets: buckets}),
+		late:     prometheus.NewHistogram(prometheus.HistogramOpts{Name: "flowctl_fire_late_seconds", Help: "How long after its scheduled time a run was made.", Buckets: prometheus.ExponentialBuckets(1e-3, 4, 12)}),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "flowctl_request_seconds", Help: "Time to answer a request of the API, by method and status.", Buckets: buckets}, []string{"method", "status"}),
 	}
-	m.registry.MustRegister(m.runs, m.attempts, m.commit, m.waited, m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.runs, m.attempts, m.commit, m.waited, m.late, m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

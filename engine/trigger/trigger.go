@@ -38,6 +38,9 @@ type Options struct {
 	// BackfillsOnly leaves jobs alone that would start by themselves: for a
 	// process that is no daemon.
 	BackfillsOnly bool
+	// Fired is told of each run that was started, and how late that was; nil:
+	// nobody asks.
+	Fired func(late time.Duration)
 	// Log takes what an operator should know; nil: slog.Default.
 	Log *slog.Logger
 }
@@ -231,6 +234,11 @@ func (s *Service) take(ctx context.Context, now time.Time, who []*armed, steps [
 		a := who[i]
 		if r.Err != nil {
 			s.opt.Log.Warn("a job could not be started", "job", a.job, "trigger", a.path, "error", r.Err)
+		}
+		if s.opt.Fired != nil && r.Outcome == engine.Taken {
+			for _, f := range steps[i].Fires {
+				s.opt.Fired(now.Sub(f.At))
+			}
 		}
 		switch r.Outcome {
 		case engine.Stale: // changed meanwhile: the news is on its way
