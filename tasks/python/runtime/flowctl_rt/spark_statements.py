@@ -115,10 +115,16 @@ def _error(kind, message):
 
 
 def enter(catalog, name, schema=None):
-    """USE: the current catalog and schema, of the statements and of Spark."""
+    """USE: the current catalog and schema, of the statements and of Spark.
+
+    A job finds the schemas of its workspace made by others; here nobody has
+    made them, so the one that a job enters is made for it.
+    """
     schema = schema or "default"
     if not catalog.schema(name, schema):
-        raise _error("SCHEMA_NOT_FOUND", "The schema `%s`.`%s` cannot be found." % (name, schema))
+        os.makedirs(catalog.folder(name, schema), exist_ok=True)
+        catalog.schema(name, schema)
+        warn("schema %s.%s was not here and is made empty; a workspace would refuse to use it" % (name, schema))
     catalog.names.catalog, catalog.names.schema = name, schema
     catalog.session._jsparkSession.sql("USE " + back(folded(name, schema)))
 
