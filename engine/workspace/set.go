@@ -64,6 +64,7 @@ type Workspace struct {
 	People      *People
 	Permissions *Permissions
 	Settings    *Settings
+	Catalog     *Catalog
 
 	Destinations *Destinations
 }
@@ -120,6 +121,7 @@ func (s *Set) openWorkspace(namespace string) (*Workspace, error) {
 	w.DBFS = &DBFS{disk: disks["dbfs"], now: s.opt.Now, handles: map[int64]*handle{}}
 	w.Settings = &Settings{rec: rec}
 	w.Volumes = &Volumes{disk: disks["volumes"]}
+	w.Catalog = &Catalog{rec: rec, volumes: w.Volumes, tables: filepath.Join(s.store.Home(), "spark", "warehouse"), now: s.opt.Now}
 	w.Secrets = &Secrets{rec: rec, seal: s.seal, namespace: namespace, now: s.opt.Now}
 	w.Destinations = &Destinations{rec: rec, seal: s.seal, namespace: namespace}
 	return w, w.makeFolders()
