@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
-	"path"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -58,7 +56,8 @@ type deployment struct {
 	flags   deployFlags
 	client  *rest.Client
 	records deploy.Records
-	key     string
+	key     string // what the file calls the job
+	origin  string // which job of which file that is, on any machine
 	code    *uploads.Plan
 	want    deploy.Wanted
 }
@@ -147,6 +146,7 @@ func (d *deployment) prepare(ctx context.Context, file string) error {
 		return usage("%w", err)
 	}
 	d.key = entry.Label()
+	d.origin = originOf(ctx, file, code.Dir) + "\x00" + d.key
 	if !d.code.Empty() {
 		d.want.Folder = d.code.Folder(d.want.By, d.key)
 	}
@@ -191,16 +191,30 @@ func withoutPermissions(settings json.RawMessage) (rest, list json.RawMessage, e
 	return rest, list, err
 }
 
+// originOf names a job file: by its place in its git repository, which is the
+// same on every machine, else by its place on this one. Two files are never
+// taken for one.
+func originOf(ctx context.Context, file, dir string) string {
+	name := filepath.Base(file)
+	if remote := gitSays(ctx, dir, "remote", "get-url", "origin"); remote != "" {
+		return remote + "\x00" + gitSays(ctx, dir, "rev-parse", "--show-prefix") + name
+	}
+	return filepath.Join(dir, name)
+}
+
+// gitSays is git's answer about a folder; "" if it has none.
+func gitSays(ctx context.Context, dir string, args ...string) string {
+	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
 // gitTags say which commit the code is, if it is in a git checkout. A tree
 // with changes that are not committed is no commit, and says so.
 func gitTags(ctx context.Context, dir string) map[string]string {
-	git := func(args ...string) string {
-		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
-		if err != nil {
-			return ""
-		}
-		return strings.TrimSpace(string(out))
-	}
+	git := func(args ...string) string { return gitSays(ctx, dir, args...) }
 	commit := git("rev-parse", "HEAD")
 	if commit == "" {
 		return nil
@@ -223,11 +237,10 @@ func commitOf(ctx context.Context, dir string) string {
 
 // once plans, and carries the plan out unless only the plan is wanted.
 func (d *deployment) once(ctx context.Context) error {
-	rec, err := d.records.Get(d.client.Host(), d.key)
+	rec, err := d.records.Get(d.client.Host(), d.origin)
 	if err != nil {
 		return unable(err)
 	}
-	before := rec.Folder
 	w := deployTarget{d.client}
 	plan, err := deploy.Make(ctx, w, rec, d.want)
 	if err != nil {
@@ -240,7 +253,8 @@ func (d *deployment) once(ctx context.Context) error {
 	if plan.Nothing() {
 		fmt.Fprintln(d.stderr, "Nothing to do: the workspace has what the file says.")
 	}
-	id, err := plan.Apply(ctx, w, deploy.Options{Records: d.records, Force: d.flags.force, Upload: d.upload})
+	opt := deploy.Options{Records: d.records, Force: d.flags.force, Upload: d.upload}
+	id, err := plan.Apply(ctx, w, opt)
 	if errors.Is(err, deploy.ErrDrift) {
 		return &exitError{exitFailed, fmt.Errorf("%w; see above what; overwrite it with --force, or take it over into the file", err)}
 	}
@@ -248,7 +262,7 @@ func (d *deployment) once(ctx context.Context) error {
 		return err
 	}
 	if d.flags.prune {
-		if err := d.pruneCode(ctx, before); err != nil {
+		if err := plan.Prune(opt, func(folder string) error { return d.remove(ctx, folder) }); err != nil {
 			return err
 		}
 	}
@@ -277,6 +291,9 @@ func (d *deployment) show(p *deploy.Plan) {
 		for _, c := range p.Drift {
 			fmt.Fprintf(out, "  %s\n", c)
 		}
+	}
+	if p.Gone {
+		fmt.Fprintln(out, "Somebody has deleted the job on the workspace.")
 	}
 	switch {
 	case p.Create:
@@ -311,32 +328,13 @@ func (d *deployment) answer(p *deploy.Plan, id int64) error {
 	return err
 }
 
-// pruneCode deletes the folders of this job's earlier code.
-func (d *deployment) pruneCode(ctx context.Context, before string) error {
-	folder := d.want.Folder
-	if folder == "" {
-		folder = before
+// remove deletes a folder of earlier code.
+func (d *deployment) remove(ctx context.Context, folder string) error {
+	err := d.client.Post(ctx, "/api/2.0/workspace/delete", map[string]any{"path": folder, "recursive": true}, nil)
+	if err != nil && !rest.Missing(err) {
+		return fmt.Errorf("delete earlier code: %w", err)
 	}
-	if folder == "" {
-		return nil
-	}
-	var list struct {
-		Objects []struct {
-			Path string `json:"path"`
-		} `json:"objects"`
-	}
-	if err := d.client.Get(ctx, "/api/2.0/workspace/list", url.Values{"path": {path.Dir(folder)}}, &list); err != nil {
-		return fmt.Errorf("look for earlier code: %w", err)
-	}
-	for _, o := range list.Objects {
-		if path.Base(o.Path) == path.Base(d.want.Folder) {
-			continue
-		}
-		if err := d.client.Post(ctx, "/api/2.0/workspace/delete", map[string]any{"path": o.Path, "recursive": true}, nil); err != nil && !rest.Missing(err) {
-			return fmt.Errorf("delete earlier code: %w", err)
-		}
-		fmt.Fprintln(d.stderr, "Deleted", o.Path)
-	}
+	fmt.Fprintln(d.stderr, "Deleted", folder)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -150,4 +151,42 @@ func TestDeploy(t *testing.T) {
 	status, out, errs = flowctl(home, "deploy", file)
 	require.Equal(t, 0, status, errs)
 	assert.NotEqual(t, strconv.FormatInt(id, 10)+"\n", out)
+}
+
+// Two projects whose jobs have one name do not touch each other, whatever the
+// data directory; and a deployment from another machine finds its job.
+func TestDeployTwoProjects(t *testing.T) {
+	d := onDaemon(t)
+	w := d.client(t)
+	project := func() string {
+		dir := jobFolder(t, crossing)
+		for _, args := range [][]string{{"init", "-q"}, {"remote", "add", "origin", "https://example.com/" + filepath.Base(dir)}} {
+			out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput()
+			require.NoError(t, err, string(out))
+		}
+		return dir
+	}
+	one, two := project(), project()
+	require.NoError(t, os.WriteFile(filepath.Join(two, "lib", "plus.py"), []byte("def plus(n):\n    return n + 5\n"), 0o600))
+	home := t.TempDir()
+	var ids []string
+	for _, dir := range []string{one, two} {
+		status, out, errs := flowctl(home, "deploy", filepath.Join(dir, "job.json"), "--prune")
+		require.Equal(t, 0, status, errs)
+		ids = append(ids, out)
+	}
+	assert.NotEqual(t, ids[0], ids[1])
+	id, err := strconv.ParseInt(strings.TrimSpace(ids[0]), 10, 64)
+	require.NoError(t, err)
+	run, err := w.Jobs.RunNow(t.Context(), jobs.RunNow{JobId: id, Only: []string{"first", "there"}})
+	require.NoError(t, err)
+	ended, err := run.Get()
+	require.NoError(t, err)
+	assert.Equal(t, jobs.RunResultStateSuccess, ended.State.ResultState, "the code of the first is still there")
+
+	status, out, errs := flowctl(t.TempDir(), "deploy", filepath.Join(one, "job.json"))
+	require.Equal(t, 0, status, errs)
+	assert.Equal(t, ids[0], out, "from another data directory, the same job")
+	assert.NotContains(t, errs, "will be changed")
+	assert.NotContains(t, errs, "Uploaded")
 }

@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,6 +44,7 @@ func (p *Plan) Apply(ctx context.Context, w Workspace, opt Options) (job int64, 
 		}
 	}
 	if p.rec.Folder != p.want.Folder || p.Upload {
+		p.rec.Old = slices.DeleteFunc(append(p.rec.Old, p.rec.Folder), func(f string) bool { return f == "" || f == p.want.Folder })
 		p.rec.Folder, p.rec.Uploaded = p.want.Folder, true
 		if err := opt.Records.Put(p.rec); err != nil {
 			return 0, err
@@ -74,13 +74,7 @@ func (p *Plan) Apply(ctx context.Context, w Workspace, opt Options) (job int64, 
 
 // write makes the job, or gives it its settings.
 func (p *Plan) write(ctx context.Context, w Workspace, opt Options) error {
-	if p.rec.Token == "" {
-		p.rec.Token = rand.Text()
-		if err := opt.Records.Put(p.rec); err != nil { // before the job is there: it is found by it
-			return err
-		}
-	}
-	settings, err := marked(p.want.Settings, p.rec.Token)
+	settings, err := marked(p.want.Settings, p.rec.token())
 	if err != nil {
 		return err
 	}
@@ -179,4 +173,19 @@ func (p *Plan) grants(ctx context.Context, w Workspace) (bool, error) {
 		}
 	}
 	return !maps.Equal(is, shall), nil
+}
+
+// Prune has remove called for each folder of earlier code that this deployment
+// has made. Others may lie beside them: of other jobs, and of runs.
+func (p *Plan) Prune(opt Options, remove func(folder string) error) error {
+	for len(p.rec.Old) > 0 {
+		if err := remove(p.rec.Old[0]); err != nil {
+			return err
+		}
+		p.rec.Old = p.rec.Old[1:]
+		if err := opt.Records.Put(p.rec); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -36,6 +36,7 @@ type Plan struct {
 	Changes []Change `json:"changes"` // of the workspace's job into the wanted one
 	Drift   []Change `json:"drift"`   // what others have changed since the last deployment
 	Grant   bool     `json:"grant"`   // permissions differ
+	Gone    bool     `json:"gone"`    // somebody has deleted the job; it would be made anew
 
 	rec  *Record
 	want Wanted
@@ -59,7 +60,7 @@ func Make(ctx context.Context, w Workspace, rec *Record, want Wanted) (*Plan, er
 	}
 	p.JobID, p.have = rec.JobID, have
 	target := p.want.Settings
-	if target, err = marked(target, rec.Token); err != nil {
+	if target, err = marked(target, rec.token()); err != nil {
 		return nil, err
 	}
 	if p.Changes, err = Diff(have, target); err != nil {
@@ -82,8 +83,8 @@ func (p *Plan) Nothing() bool { return len(p.Changes) == 0 && !p.Create && !p.Up
 
 // find reads the job's settings on the workspace; nil: there is no such job.
 func (p *Plan) find(ctx context.Context, w Workspace) (json.RawMessage, error) {
-	if p.rec.JobID == 0 && p.rec.Token != "" {
-		if err := p.findLost(ctx, w); err != nil {
+	if p.rec.JobID == 0 {
+		if err := p.findMarked(ctx, w); err != nil {
 			return nil, err
 		}
 	}
@@ -92,14 +93,16 @@ func (p *Plan) find(ctx context.Context, w Workspace) (json.RawMessage, error) {
 	}
 	settings, err := Settings(ctx, w, p.rec.JobID)
 	if w.Missing(err) {
+		p.Gone = true
 		p.rec.JobID, p.rec.Seen = 0, nil
 		return nil, nil
 	}
 	return settings, err
 }
 
-// findLost looks for a job whose creation was asked for and never answered.
-func (p *Plan) findLost(ctx context.Context, w Workspace) error {
+// findMarked looks for a job that this machine does not know of: another made it,
+// or its creation was asked for and never answered.
+func (p *Plan) findMarked(ctx context.Context, w Workspace) error {
 	for token := ""; ; {
 		query := url.Values{"limit": {"100"}}
 		if token != "" {
@@ -118,7 +121,7 @@ func (p *Plan) findLost(ctx context.Context, w Workspace) error {
 			return fmt.Errorf("look for the job: %w", err)
 		}
 		for _, j := range page.Jobs {
-			if j.Settings.Tags[tokenTag] == p.rec.Token {
+			if j.Settings.Tags[tokenTag] == p.rec.token() {
 				p.rec.JobID = j.ID
 				return nil
 			}

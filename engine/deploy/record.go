@@ -13,16 +13,14 @@ import (
 
 // Record is what is remembered of a deployed job.
 type Record struct {
-	Host string // of the workspace
-	Key  string // what the job's file calls it
-	// Token marks the job on the workspace, so that it is found even if the
-	// answer to its creation was lost.
-	Token    string
+	Host     string          // of the workspace
+	Key      string          // which job of which file it is, wherever that lies
 	JobID    int64           // 0: not known to exist
 	Settings json.RawMessage `json:",omitempty"` // as they were sent
 	Seen     json.RawMessage `json:",omitempty"` // as the workspace answered them right after
 	Folder   string          // of the code that the job runs; "": none
 	Uploaded bool            // the folder is whole
+	Old      []string        // folders of earlier code, which this deployment alone has made
 	Versions []Version       // oldest first
 }
 
@@ -32,6 +30,13 @@ type Version struct {
 	By       string
 	Commit   string `json:",omitempty"`
 	Settings json.RawMessage
+}
+
+// token marks the job on the workspace. It follows from the key, so that the
+// job is found from any machine, and even if the answer to its creation was lost.
+func (r *Record) token() string {
+	sum := sha256.Sum256([]byte("deployment\x00" + r.Key))
+	return hex.EncodeToString(sum[:12])
 }
 
 // keepVersions bounds a record.

@@ -32,14 +32,6 @@ const (
 	VolumeEntity EntityKind = "volume"
 )
 
-// parts is how many names the full name of a kind has.
-func (k EntityKind) parts() int {
-	if k == VolumeEntity {
-		return 3
-	}
-	return 2
-}
-
 // Entity is a schema or a volume: the fields that it was made with, and ours.
 type Entity map[string]any
 
