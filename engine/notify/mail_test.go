@@ -3,6 +3,7 @@ package notify
 import (
 	"errors"
 	"io"
+	"log"
 	"mime"
 	"mime/quotedprintable"
 	"net"
@@ -92,6 +93,7 @@ func (b *mailbox) serve(t *testing.T) *Relay {
 	require.NoError(t, err)
 	s := smtp.NewServer(b)
 	s.Domain, s.AllowInsecureAuth = "localhost", true
+	s.ErrorLog = log.New(io.Discard, "", 0) // what a client that goes leaves behind
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close() })
 	r, err := ParseRelay("smtp://" + l.Addr().String() + "?from=flowctl@example.com")

@@ -16,6 +16,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -52,7 +53,8 @@ type Outbox struct {
 	web   *http.Client
 
 	mu    sync.Mutex        // never held while a transaction is waited for
-	fresh map[queueKey]bool // queues that Put has added to
+	added map[queueKey]bool // queues that Put has added to, in a commit under way
+	fresh map[queueKey]bool // those of commits that are on disk; the loop has not seen them
 
 	order int64 // of the row that was last put
 
@@ -67,7 +69,7 @@ type Outbox struct {
 // Start opens the outbox of a store and begins to deliver what is in it. Close
 // it after the engine and before the store.
 func Start(s *store.Store, opt Options) (*Outbox, error) {
-	o := &Outbox{store: s, opt: opt, log: opt.Log, fresh: map[queueKey]bool{}, web: newClient()}
+	o := &Outbox{store: s, opt: opt, log: opt.Log, added: map[queueKey]bool{}, fresh: map[queueKey]bool{}, web: newClient()}
 	if o.log == nil {
 		o.log = slog.Default()
 	}
@@ -103,8 +105,14 @@ func (o *Outbox) Close() error {
 	return nil
 }
 
-// Wake begins to deliver what Put has written.
+// Wake begins to deliver what Put has written, now that it is on disk. Before
+// that the loop must not hear of it: it would find an empty queue, and forget
+// it.
 func (o *Outbox) Wake() {
+	o.mu.Lock()
+	maps.Copy(o.fresh, o.added)
+	clear(o.added)
+	o.mu.Unlock()
 	select {
 	case o.wake <- struct{}{}:
 	default:
@@ -120,7 +128,7 @@ func (o *Outbox) Put(tx *store.Tx, list []jobrun.Notify) error {
 				return err
 			}
 			o.mu.Lock()
-			o.fresh[q] = true
+			o.added[q] = true
 			o.mu.Unlock()
 		}
 	}
