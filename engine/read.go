@@ -4,7 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"flowctl/engine/jobrun"
 	"flowctl/engine/store"
@@ -130,6 +134,23 @@ func (e *Engine) LogTail(dir string, limit int64) (text []byte, cut bool, err er
 	}
 	text, err = io.ReadAll(io.LimitReader(f, limit))
 	return text, from > 0, err
+}
+
+// maxCells bounds what is read of a notebook's cells.
+const maxCells = 20 << 20
+
+// Cells reads what a notebook task's attempt wrote down of its cells, one JSON
+// object a line; nothing if it is no notebook, or has finished none.
+func (e *Engine) Cells(dir string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(dir, "cells.jsonl"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read cells: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	return io.ReadAll(io.LimitReader(f, maxCells))
 }
 
 // DeleteRun removes an ended run and its files.

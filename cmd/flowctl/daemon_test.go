@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -135,6 +136,19 @@ func TestDaemonRunsUploadedJobs(t *testing.T) {
 	out, err := w.Jobs.GetRunOutputByRunId(ctx, run.Tasks[0].RunId)
 	require.NoError(t, err)
 	assert.Equal(t, "who me", out.NotebookOutput.Result)
+	page, err := w.Jobs.ExportRun(ctx, jobs.ExportRunRequest{RunId: run.Tasks[0].RunId})
+	require.NoError(t, err)
+	require.Len(t, page.Views, 1)
+	assert.Contains(t, page.Views[0].Content, "dbutils.notebook.exit(&#39;who &#39;")
+	model := regexp.MustCompile(`__DATABRICKS_NOTEBOOK_MODEL = '([^']+)'`).FindStringSubmatch(page.Views[0].Content)
+	require.NotNil(t, model)
+	quoted, err := base64.StdEncoding.DecodeString(model[1])
+	require.NoError(t, err)
+	book, err := url.PathUnescape(string(quoted))
+	require.NoError(t, err)
+	assert.Contains(t, book, `"commands":[{"command":"dbutils.jobs.taskValues`)
+	_, err = w.Jobs.ExportRun(ctx, jobs.ExportRunRequest{RunId: run.Tasks[1].RunId})
+	assert.ErrorContains(t, err, "only notebook runs can be exported")
 	out, err = w.Jobs.GetRunOutputByRunId(ctx, run.Tasks[1].RunId)
 	require.NoError(t, err)
 	assert.Equal(t, "42 "+me.UserName+"\n", out.Logs)

@@ -36,6 +36,7 @@ func (s *Server) jobRoutes(version string) map[string]http.Handler {
 		"POST " + p + "runs/cancel":     handle(s.runsCancel),
 		"POST " + p + "runs/cancel-all": handle(s.runsCancelAll),
 		"POST " + p + "runs/delete":     handle(s.runsDelete),
+		"GET " + p + "runs/export":      handle(s.runsExport),
 		"POST " + p + "runs/repair":     handle(s.runsRepair),
 	}
 }

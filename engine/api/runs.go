@@ -288,18 +288,9 @@ func (s *Server) runsGetOutput(ctx context.Context, q runRequest) (map[string]an
 	if _, err := s.onRun(ctx, q.RunID, workspace.CanView); err != nil {
 		return nil, err
 	}
-	a, err := s.Engine.Attempt(ctx, q.RunID)
+	a, err := s.attemptOf(ctx, q.RunID)
 	if err != nil {
-		r, rerr := s.Engine.Run(ctx, q.RunID)
-		switch {
-		case rerr != nil:
-			return nil, err
-		case len(r.Tasks) != 1:
-			return nil, &engine.Error{Code: engine.InvalidParameter, Message: "Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead."}
-		}
-		if a, err = s.Engine.Attempt(ctx, r.Tasks[0].Last().RunID); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
 	out, err := s.output(ctx, a)
 	if err != nil {
@@ -307,6 +298,23 @@ func (s *Server) runsGetOutput(ctx context.Context, q runRequest) (map[string]an
 	}
 	out["metadata"] = attemptRun(a, s.view(ctx), 0)
 	return out, nil
+}
+
+// attemptOf is the attempt that an id names: its own, or that of a run with
+// one task.
+func (s *Server) attemptOf(ctx context.Context, id int64) (engine.AttemptRef, error) {
+	a, err := s.Engine.Attempt(ctx, id)
+	if err == nil {
+		return a, nil
+	}
+	r, rerr := s.Engine.Run(ctx, id)
+	switch {
+	case rerr != nil:
+		return a, err
+	case len(r.Tasks) != 1:
+		return a, &engine.Error{Code: engine.InvalidParameter, Message: "Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead."}
+	}
+	return s.Engine.Attempt(ctx, r.Tasks[0].Last().RunID)
 }
 
 // output is the get-output answer without its metadata.
