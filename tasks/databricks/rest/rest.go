@@ -44,6 +44,8 @@ type Client struct {
 	cfg  func() (*config.Config, error)
 	http *http.Client
 
+	host, workspaceID string
+
 	mu       *sync.Mutex
 	resolved *config.Config
 	user     string
@@ -84,6 +86,8 @@ func open(cfg func() (*config.Config, error)) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Read once, before the first login: that writes them again, unlocked.
+	c.host, c.workspaceID = strings.TrimRight(resolved.Host, "/"), resolved.WorkspaceID
 	var transport http.RoundTripper = resolved.HTTPTransport
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
@@ -102,22 +106,10 @@ func (c *Client) Lasting(patience time.Duration, trouble func(err error, again t
 }
 
 // Host is the workspace's address, without a slash at its end.
-func (c *Client) Host() string {
-	cfg, err := c.config()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimRight(cfg.Host, "/")
-}
+func (c *Client) Host() string { return c.host }
 
 // WorkspaceID is the workspace's id as far as the configuration knows it.
-func (c *Client) WorkspaceID() string {
-	cfg, err := c.config()
-	if err != nil {
-		return ""
-	}
-	return cfg.WorkspaceID
-}
+func (c *Client) WorkspaceID() string { return c.workspaceID }
 
 func (c *Client) config() (*config.Config, error) {
 	c.mu.Lock()
@@ -242,7 +234,7 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 			}
 		}
 	}
-	to := strings.TrimRight(cfg.Host, "/") + path
+	to := c.host + path
 	if len(query) > 0 {
 		to += "?" + query.Encode()
 	}
@@ -256,7 +248,7 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "flowctl")
 	if err := cfg.Authenticate(req); err != nil {
-		return nil, &fault{err: fmt.Errorf("log in to %s: %w", cfg.Host, err), login: true}
+		return nil, &fault{err: fmt.Errorf("log in to %s: %w", c.host, err), login: true}
 	}
 	return req, nil
 }

@@ -45,11 +45,11 @@ func (c *Client) nameFile() string {
 	if err != nil || c.Names == "" || cfg.Token == "" {
 		return "" // other logins change by the hour
 	}
-	req, err := http.NewRequest(http.MethodGet, cfg.Host, nil)
+	req, err := http.NewRequest(http.MethodGet, c.host, nil)
 	if err != nil || cfg.Authenticate(req) != nil {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(cfg.Host + "\x00" + req.Header.Get("Authorization")))
+	sum := sha256.Sum256([]byte(c.host + "\x00" + req.Header.Get("Authorization")))
 	return filepath.Join(c.Names, hex.EncodeToString(sum[:]))
 }
 
