@@ -134,11 +134,7 @@ func (e *env) followBackfill(ctx context.Context, d *door, st api.BackfillStatus
 func (e *env) backfillResult(ctx context.Context, d *door, st api.BackfillStatus) error {
 	bad := 0
 	for _, id := range st.Runs {
-		var run struct {
-			State struct {
-				Result string `json:"result_state"`
-			} `json:"state"`
-		}
+		var run shownRun
 		if err := d.call(ctx, fmt.Sprintf("/api/2.2/jobs/runs/get?run_id=%d", id), nil, &run); err != nil {
 			var no *refusal
 			if errors.As(err, &no) { // deleted meanwhile
@@ -146,8 +142,8 @@ func (e *env) backfillResult(ctx context.Context, d *door, st api.BackfillStatus
 			}
 			return err
 		}
-		if r := run.State.Result; r != "SUCCESS" && r != "SUCCESS_WITH_FAILURES" {
-			fmt.Fprintf(e.stderr, "run %d: %s\n", id, r)
+		if !run.State.good() {
+			fmt.Fprintf(e.stderr, "run %d: %s\n", id, run.State.Result)
 			bad++
 		}
 	}

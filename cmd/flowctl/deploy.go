@@ -18,7 +18,6 @@ import (
 
 	"flowctl/engine/deploy"
 	"flowctl/jobspec"
-	"flowctl/tasks/databricks"
 	"flowctl/tasks/databricks/rest"
 	uploads "flowctl/tasks/databricks/upload"
 )
@@ -101,31 +100,17 @@ func deployError(ctx context.Context, err error) error {
 
 // prepare reads the file, finds its code and says what shall be there.
 func (d *deployment) prepare(ctx context.Context, file string) error {
-	doc, err := d.readJobFile(file)
+	entry, err := d.goodJob(file, d.flags.job, jobspec.CheckOptions{})
 	if err != nil {
 		return err
-	}
-	entry, err := doc.Pick(d.flags.job)
-	if err != nil {
-		return usage("%w", err)
-	}
-	problems := doc.Check(jobspec.CheckOptions{})
-	for _, p := range problems {
-		fmt.Fprintln(d.stderr, p)
-	}
-	if jobspec.HasErrors(problems) {
-		return &exitError{code: exitUsage}
 	}
 	code, err := d.env.code(file, d.flags.roots)
 	if err != nil {
 		return err
 	}
-	settings, changes, err := databricks.Official(entry.Job.Source)
+	settings, err := d.official(entry.Job)
 	if err != nil {
-		return usage("%w", err)
-	}
-	for _, c := range changes {
-		fmt.Fprintf(d.stderr, "warning: %s, because a workspace does not know the former\n", c)
+		return err
 	}
 	artifacts, err := d.artifacts(file, code.Dir)
 	if err != nil {
@@ -134,11 +119,7 @@ func (d *deployment) prepare(ctx context.Context, file string) error {
 	if d.client, err = rest.Open(d.profile, d.host); err != nil {
 		return unable(err)
 	}
-	d.client = d.client.Lasting(startPatience, func(err error, _ time.Duration) {
-		if err != nil {
-			fmt.Fprintln(d.stderr, "Still trying:", err)
-		}
-	})
+	d.client = d.patient(d.client)
 	if d.want.By, err = d.client.User(ctx); err != nil {
 		return err
 	}
@@ -157,7 +138,7 @@ func (d *deployment) prepare(ctx context.Context, file string) error {
 		return usage("%w", err)
 	}
 	tags := gitTags(ctx, code.Dir)
-	d.want.Commit = commitOf(ctx, code.Dir)
+	d.want.Commit = commitText(tags)
 	d.want.Settings, err = deploy.Tagged(settings, tags)
 	return err
 }
@@ -227,8 +208,9 @@ func gitTags(ctx context.Context, dir string) map[string]string {
 }
 
 // commitOf is the commit that a folder's code is, "" if it is none.
-func commitOf(ctx context.Context, dir string) string {
-	tags := gitTags(ctx, dir)
+func commitOf(ctx context.Context, dir string) string { return commitText(gitTags(ctx, dir)) }
+
+func commitText(tags map[string]string) string {
 	if tags["git_dirty"] != "" {
 		return tags["git_commit"] + " and changes"
 	}

@@ -14,6 +14,7 @@ import (
 
 	"flowctl/engine/api"
 	"flowctl/engine/deploy"
+	"flowctl/jobspec"
 )
 
 // versions reads the history of a job's definition, oldest first: of a job of
@@ -196,7 +197,7 @@ func newJobsImportCmd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "import FILE", Short: "Make a job of a job file, or reset the job that has its name", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			entry, err := e.readJob(args[0], f)
+			entry, err := e.goodJob(args[0], f.job, jobspec.CheckOptions{Draft: true})
 			if err != nil {
 				return err
 			}

@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -27,7 +23,9 @@ func newJobsRunNowCmd(e *env) *cobra.Command {
 			if len(only) > 0 {
 				req["only"] = only
 			}
-			return e.runNow(c.Context(), args[0], req, output, noWait)
+			return e.withFollowing(c.Context(), 0, output, func(ctx context.Context, f *following) error {
+				return f.runNow(ctx, args[0], req, noWait)
+			})
 		},
 	}
 	cmd.Flags().StringArrayVarP(&params, "param", "p", nil, "job parameter, name=value; repeatable")
@@ -37,32 +35,17 @@ func newJobsRunNowCmd(e *env) *cobra.Command {
 	return cmd
 }
 
-func (e *env) runNow(ctx context.Context, job string, req map[string]any, output string, noWait bool) (err error) {
-	home, err := e.dataDir()
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	d, err := e.openDoor(ctx, home, 0)
-	if err != nil {
-		return err
-	}
-	f := &following{env: e, home: home, door: d, output: output}
-	defer func() { err = errors.Join(err, f.door.close()) }()
-	if noWait && d.app != nil {
+// runNow starts a run of the job that job names.
+func (f *following) runNow(ctx context.Context, job string, req map[string]any, noWait bool) (err error) {
+	if noWait && f.door.app != nil {
 		return usage("--no-wait needs a daemon that goes on with the run; start flowctl daemon, or leave the flag away")
 	}
-	if req["job_id"], err = d.jobID(ctx, job); err != nil {
+	if req["job_id"], err = f.door.jobID(ctx, job); err != nil {
 		return err
 	}
-	var seq struct {
-		Seq uint64 `json:"seq"`
-	}
-	if d.workspace == nil {
-		if err := d.call(ctx, "/flowctl/v1/seq", nil, &seq); err != nil {
-			return unable(err)
-		}
+	seq, err := f.seq(ctx)
+	if err != nil {
+		return err
 	}
 	var ans struct {
 		RunID int64 `json:"run_id"`
@@ -70,15 +53,35 @@ func (e *env) runNow(ctx context.Context, job string, req map[string]any, output
 	if err := f.ask(func(d *door) error { return d.call(ctx, "/api/2.2/jobs/run-now", req, &ans) }); err != nil {
 		return refusedOr(err)
 	}
-	if noWait {
-		if output == "json" {
-			return e.printJSON(ans)
-		}
-		_, err = fmt.Fprintln(e.stdout, ans.RunID)
-		return err
+	if !noWait {
+		return f.toEnd(ctx, ans.RunID, seq)
 	}
-	if d.workspace != nil {
-		return f.poll(ctx, ans.RunID)
+	if f.output == "json" {
+		return f.printJSON(ans)
 	}
-	return f.follow(ctx, ans.RunID, seq.Seq)
+	_, err = fmt.Fprintln(f.stdout, ans.RunID)
+	return err
+}
+
+// seq is where the journal stands before a run begins: from there it is
+// followed. A workspace has none.
+func (f *following) seq(ctx context.Context) (uint64, error) {
+	if f.door.workspace != nil {
+		return 0, nil
+	}
+	var ans struct {
+		Seq uint64 `json:"seq"`
+	}
+	if err := f.door.call(ctx, "/flowctl/v1/seq", nil, &ans); err != nil {
+		return 0, unable(err)
+	}
+	return ans.Seq, nil
+}
+
+// toEnd follows a run to its end, wherever it is.
+func (f *following) toEnd(ctx context.Context, run int64, seq uint64) error {
+	if f.door.workspace != nil {
+		return f.poll(ctx, run)
+	}
+	return f.follow(ctx, run, seq)
 }

@@ -24,26 +24,6 @@ func (f *jobFileFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "text or json")
 }
 
-// readJob reads one job of a file and prints what is wrong with it.
-func (e *env) readJob(file string, f jobFileFlags) (*jobspec.Entry, error) {
-	doc, err := e.readJobFile(file)
-	if err != nil {
-		return nil, err
-	}
-	entry, err := doc.Pick(f.job)
-	if err != nil {
-		return nil, usage("%w", err)
-	}
-	problems := doc.Check(jobspec.CheckOptions{Draft: true})
-	for _, p := range problems {
-		fmt.Fprintln(e.stderr, p)
-	}
-	if jobspec.HasErrors(problems) {
-		return nil, &exitError{code: exitUsage}
-	}
-	return entry, nil
-}
-
 func newJobsCreateCmd(e *env) *cobra.Command {
 	var f jobFileFlags
 	cmd := &cobra.Command{
@@ -71,7 +51,7 @@ func newJobsResetCmd(e *env) *cobra.Command {
 
 // writeJob makes a job of a file, or resets the one that find names.
 func (e *env) writeJob(ctx context.Context, file string, f jobFileFlags, find func(ctx context.Context, d *door) (int64, error)) error {
-	entry, err := e.readJob(file, f)
+	entry, err := e.goodJob(file, f.job, jobspec.CheckOptions{Draft: true})
 	if err != nil {
 		return err
 	}

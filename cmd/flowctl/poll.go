@@ -42,6 +42,9 @@ func (f *following) poll(ctx context.Context, run int64) error {
 	}
 }
 
+// good says whether a run did what it should, as the exit status has it.
+func (s shownState) good() bool { return s.Result == "SUCCESS" || s.Result == "SUCCESS_WITH_FAILURES" }
+
 // ended says whether a run's legacy state is a last one.
 func (s shownState) ended() bool {
 	switch s.LifeCycle {

@@ -95,11 +95,7 @@ func (e *env) upload(ctx context.Context, c *rest.Client, src uploads.Source, se
 	if plan.Empty() {
 		return plan, "", nil
 	}
-	asking := c.Lasting(startPatience, func(err error, _ time.Duration) {
-		if err != nil {
-			fmt.Fprintln(e.stderr, "Still trying:", err)
-		}
-	})
+	asking := e.patient(c)
 	user, err := asking.User(ctx)
 	if err != nil {
 		return nil, "", workspaceError(ctx, err)
@@ -119,6 +115,16 @@ func (e *env) upload(ctx context.Context, c *rest.Client, src uploads.Source, se
 		fmt.Fprintln(e.stderr, "The code is on the workspace already")
 	}
 	return plan, folder, nil
+}
+
+// patient is a client that rides out a workspace which is away for a moment,
+// and says so: nothing has begun yet that could wait longer.
+func (e *env) patient(c *rest.Client) *rest.Client {
+	return c.Lasting(startPatience, func(err error, _ time.Duration) {
+		if err != nil {
+			fmt.Fprintln(e.stderr, "Still trying:", err)
+		}
+	})
 }
 
 // workspaceError is the exit status of a workspace that could not be used.

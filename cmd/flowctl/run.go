@@ -135,13 +135,9 @@ func (e *env) prepareRun(file string, f runFlags) (*api.Submit, *jobspec.Entry, 
 	if err != nil {
 		return nil, nil, err
 	}
-	doc, err := e.readJobFile(file)
+	doc, entry, err := e.pickJob(file, f.job)
 	if err != nil {
 		return nil, nil, err
-	}
-	entry, err := doc.Pick(f.job)
-	if err != nil {
-		return nil, nil, usage("%w", err)
 	}
 	out, err := leftOut(entry.Job.Graph, f.only)
 	if err != nil {
@@ -151,12 +147,8 @@ func (e *env) prepareRun(file string, f runFlags) (*api.Submit, *jobspec.Entry, 
 	if err != nil {
 		return nil, nil, err
 	}
-	problems := doc.Check(jobspec.CheckOptions{LocalKinds: local.Kinds(), Remote: append(out, remote.Keys()...)})
-	for _, p := range problems {
-		fmt.Fprintln(e.stderr, p)
-	}
-	if jobspec.HasErrors(problems) {
-		return nil, nil, &exitError{code: exitUsage}
+	if err := e.accept(doc.Check(jobspec.CheckOptions{LocalKinds: local.Kinds(), Remote: append(out, remote.Keys()...)})); err != nil {
+		return nil, nil, err
 	}
 	if err := knownParams(entry.Job, params); err != nil {
 		return nil, nil, err
@@ -376,7 +368,7 @@ func (f *following) result(run int64, canceled bool) error {
 	switch {
 	case canceled:
 		return &exitError{code: exitInterrupted}
-	case r.State.Result == "SUCCESS" || r.State.Result == "SUCCESS_WITH_FAILURES":
+	case r.State.good():
 		return nil
 	}
 	return &exitError{code: exitFailed}

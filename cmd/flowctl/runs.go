@@ -26,20 +26,27 @@ func newRunsCmd(e *env) *cobra.Command {
 	return cmd
 }
 
-// withDoor gives fn the way to the data directory's engine.
-func (e *env) withDoor(ctx context.Context, fn func(ctx context.Context, home string, d *door) error) (err error) {
+// withDoor gives fn the way to whatever answers the Jobs API.
+func (e *env) withDoor(ctx context.Context, fn func(ctx context.Context, home string, d *door) error) error {
+	return e.withFollowing(ctx, 0, "", func(ctx context.Context, f *following) error { return fn(ctx, f.home, f.door) })
+}
+
+// withFollowing is withDoor for a verb that follows a run: the process that
+// holds the engine may go meanwhile, and f has another door then.
+func (e *env) withFollowing(ctx context.Context, parallel int, output string, fn func(ctx context.Context, f *following) error) (err error) {
 	home, err := e.dataDir()
 	if err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	d, err := e.openDoor(ctx, home, 0)
+	d, err := e.openDoor(ctx, home, parallel)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
-	return fn(ctx, home, d)
+	f := &following{env: e, home: home, parallel: parallel, door: d, output: output}
+	defer func() { err = errors.Join(err, f.door.close()) }()
+	return fn(ctx, f)
 }
 
 // runID reads the argument that names a run or an attempt.
@@ -254,45 +261,42 @@ func (e *env) followVerb(use, short string, resume bool) *cobra.Command {
 	var parallel int
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) (err error) {
+		RunE: func(c *cobra.Command, args []string) error {
 			id, err := runID(args[0])
 			if err != nil {
 				return err
 			}
-			home, err := e.dataDir()
-			if err != nil {
-				return err
-			}
-			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			d, err := e.openDoor(ctx, home, parallel)
-			if err != nil {
-				return err
-			}
-			f := &following{env: e, home: home, parallel: parallel, door: d, output: output}
-			defer func() { err = errors.Join(err, f.door.close()) }()
-			if d.workspace != nil {
-				if resume {
-					return d.notThere("resume")
-				}
-				return f.poll(ctx, id)
-			}
-			if resume || d.app != nil { // nobody else would carry it on
-				if err := d.call(ctx, "/flowctl/v1/resume", map[string]int64{"run_id": id}, nil); err != nil {
-					return refusedOr(err)
-				}
-			}
-			if r, err := d.getRun(ctx, id); err != nil {
-				return refusedOr(err)
-			} else if r.Status.State == "TERMINATED" {
-				return f.result(id, false)
-			}
-			return f.follow(ctx, id, 0)
+			return e.withFollowing(c.Context(), parallel, output, func(ctx context.Context, f *following) error {
+				return f.takeUp(ctx, id, resume)
+			})
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	cmd.Flags().IntVar(&parallel, "max-parallel-tasks", 0, "tasks that run at once (default: the number of cores)")
 	return cmd
+}
+
+// takeUp follows a run that exists, taking it up first if asked to, or if
+// nobody else would carry it on.
+func (f *following) takeUp(ctx context.Context, id int64, resume bool) error {
+	d := f.door
+	if d.workspace != nil {
+		if resume {
+			return usage("resume is for runs on this machine; leave --profile and --host away")
+		}
+		return f.poll(ctx, id)
+	}
+	if resume || d.app != nil {
+		if err := d.call(ctx, "/flowctl/v1/resume", map[string]int64{"run_id": id}, nil); err != nil {
+			return refusedOr(err)
+		}
+	}
+	if r, err := d.getRun(ctx, id); err != nil {
+		return refusedOr(err)
+	} else if r.Status.State == "TERMINATED" {
+		return f.result(id, false)
+	}
+	return f.follow(ctx, id, 0)
 }
 
 func newRunsCancelCmd(e *env) *cobra.Command {
@@ -335,10 +339,11 @@ func newRunsRepairCmd(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return e.repair(c.Context(), id, map[string]any{
+			req := map[string]any{
 				"run_id": id, "rerun_tasks": tasks, "rerun_all_failed_tasks": all || len(tasks) == 0,
 				"rerun_dependent_tasks": dependents, "job_parameters": given,
-			}, output)
+			}
+			return e.withFollowing(c.Context(), 0, output, func(ctx context.Context, f *following) error { return f.repair(ctx, id, req) })
 		},
 	}
 	cmd.Flags().StringSliceVar(&tasks, "tasks", nil, "tasks to run again")
@@ -349,41 +354,24 @@ func newRunsRepairCmd(e *env) *cobra.Command {
 	return cmd
 }
 
-func (e *env) repair(ctx context.Context, id int64, req map[string]any, output string) (err error) {
-	home, err := e.dataDir()
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	d, err := e.openDoor(ctx, home, 0)
-	if err != nil {
-		return err
-	}
-	f := &following{env: e, home: home, door: d, output: output}
-	defer func() { err = errors.Join(err, f.door.close()) }()
+func (f *following) repair(ctx context.Context, id int64, req map[string]any) error {
 	var before struct {
-		Seq     uint64 `json:"seq"`
 		Repairs []struct {
 			ID int64 `json:"id"`
 		} `json:"repair_history"`
 	}
-	if err := d.call(ctx, fmt.Sprintf("/api/2.2/jobs/runs/get?include_history=true&run_id=%d", id), nil, &before); err != nil {
+	if err := f.door.call(ctx, fmt.Sprintf("/api/2.2/jobs/runs/get?include_history=true&run_id=%d", id), nil, &before); err != nil {
 		return refusedOr(err)
 	}
 	if n := len(before.Repairs); n > 0 {
 		req["latest_repair_id"] = before.Repairs[n-1].ID
 	}
-	if d.workspace == nil {
-		if err := d.call(ctx, "/flowctl/v1/seq", nil, &before); err != nil {
-			return unable(err)
-		}
+	seq, err := f.seq(ctx)
+	if err != nil {
+		return err
 	}
-	if err := d.call(ctx, "/api/2.2/jobs/runs/repair", req, nil); err != nil {
+	if err := f.door.call(ctx, "/api/2.2/jobs/runs/repair", req, nil); err != nil {
 		return refusedOr(err)
 	}
-	if d.workspace != nil {
-		return f.poll(ctx, id)
-	}
-	return f.follow(ctx, id, before.Seq)
+	return f.toEnd(ctx, id, seq)
 }

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -72,11 +72,6 @@ func (e *env) submit(ctx context.Context, file string, f submitFlags) (err error
 		return unable(err)
 	}
 	c.Names = filepath.Join(home, "remote")
-	c = c.Lasting(startPatience, func(err error, _ time.Duration) {
-		if err != nil {
-			fmt.Fprintln(e.stderr, "Still trying:", err)
-		}
-	})
 	plan, folder, err := e.upload(ctx, c, src, w.Job.Source, name)
 	if err != nil {
 		return err
@@ -137,20 +132,9 @@ func (e *env) prepareSubmit(file string, f submitFlags) (w databricks.Whole, src
 	if w.Parameters, err = parseParams(f.params); err != nil {
 		return w, src, "", err
 	}
-	doc, err := e.readJobFile(file)
+	entry, err := e.goodJob(file, f.job, jobspec.CheckOptions{})
 	if err != nil {
 		return w, src, "", err
-	}
-	entry, err := doc.Pick(f.job)
-	if err != nil {
-		return w, src, "", usage("%w", err)
-	}
-	problems := doc.Check(jobspec.CheckOptions{})
-	for _, p := range problems {
-		fmt.Fprintln(e.stderr, p)
-	}
-	if jobspec.HasErrors(problems) {
-		return w, src, "", &exitError{code: exitUsage}
 	}
 	if err := knownParams(entry.Job, w.Parameters); err != nil {
 		return w, src, "", err
@@ -164,18 +148,28 @@ func (e *env) prepareSubmit(file string, f submitFlags) (w databricks.Whole, src
 	if err != nil {
 		return w, src, "", err
 	}
-	settings, changes, err := databricks.Official(entry.Job.Source)
+	settings, err := e.official(entry.Job)
 	if err != nil {
-		return w, src, "", usage("%w", err)
-	}
-	for _, c := range changes {
-		fmt.Fprintf(e.stderr, "warning: %s, because a workspace does not know the former\n", c)
+		return w, src, "", err
 	}
 	if w.Job, err = jobspec.Parse(settings); err != nil {
 		return w, src, "", usage("%w", err)
 	}
 	artifacts, err := e.artifacts(file, code.Dir)
 	return w, uploads.Source{Dir: code.Dir, Roots: code.Roots, Artifacts: artifacts, Log: e.stderr}, entry.Label(), err
+}
+
+// official is a job with references that a workspace knows, in place of older
+// ones.
+func (e *env) official(job *jobspec.Job) (json.RawMessage, error) {
+	settings, changes, err := databricks.Official(job.Source)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	for _, c := range changes {
+		fmt.Fprintf(e.stderr, "warning: %s, because a workspace does not know the former\n", c)
+	}
+	return settings, nil
 }
 
 // onWorkspace is the job with its paths on the workspace.

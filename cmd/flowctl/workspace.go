@@ -72,11 +72,3 @@ func (d *door) askWorkspace(ctx context.Context, method, path string, data []byt
 	}
 	return nil
 }
-
-// notThere refuses a verb that only this machine's runs have.
-func (d *door) notThere(what string) error {
-	if d.workspace == nil {
-		return nil
-	}
-	return usage("%s is for runs on this machine; leave --profile and --host away", what)
-}
