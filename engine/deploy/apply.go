@@ -89,7 +89,7 @@ func (p *Plan) write(ctx context.Context, w Workspace, opt Options) error {
 	} else if err := w.Post(ctx, "/api/2.2/jobs/reset", map[string]any{"job_id": p.rec.JobID, "new_settings": settings}, nil); err != nil {
 		return fmt.Errorf("change the job: %w", err)
 	}
-	p.rec.Settings, p.rec.Seen = settings, nil
+	p.rec.Seen = nil
 	if err := opt.Records.Put(p.rec); err != nil {
 		return err
 	}

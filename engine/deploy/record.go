@@ -16,7 +16,6 @@ type Record struct {
 	Host     string          // of the workspace
 	Key      string          // which job of which file it is, wherever that lies
 	JobID    int64           // 0: not known to exist
-	Settings json.RawMessage `json:",omitempty"` // as they were sent
 	Seen     json.RawMessage `json:",omitempty"` // as the workspace answered them right after
 	Folder   string          // of the code that the job runs; "": none
 	Uploaded bool            // the folder is whole
