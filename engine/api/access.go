@@ -20,33 +20,33 @@ func (s *Server) onJob(ctx context.Context, id int64, want workspace.Level) (vis
 	if err != nil {
 		return v, engine.JobRecord{}, nil, err
 	}
-	job, settings, err := s.Engine.Job(ctx, id)
-	if err == nil && job.Namespace != v.Namespace {
-		err = noJob(id)
-	}
+	job, settings, err := s.jobIn(ctx, v, id)
 	if err != nil {
 		return v, job, nil, err
 	}
 	return v, job, settings, v.Permissions.Require(v.who, jobAs(job.ID, job.Creator), want)
 }
 
-// onRun opens a run, or the run of an attempt, for a caller who has a level on
-// the run's job. The run's tasks are not read.
-func (s *Server) onRun(ctx context.Context, id int64, want workspace.Level) (*jobrun.Run, error) {
+// jobIn reads a job of the caller's workspace, whatever they may do with it.
+func (s *Server) jobIn(ctx context.Context, v visit, id int64) (engine.JobRecord, json.RawMessage, error) {
+	job, settings, err := s.Engine.Job(ctx, id)
+	if err == nil && job.Namespace != v.Namespace {
+		err = noJob(id)
+	}
+	return job, settings, err
+}
+
+// onRun lets in who has a level on the job of a run, or of an attempt's run.
+// Of a one-time run, and when its job is gone, the run's maker is the owner.
+func (s *Server) onRun(ctx context.Context, id int64, want workspace.Level) error {
 	v, err := s.visit(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r, err := s.Engine.RunHeader(ctx, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return r, s.mayRun(ctx, v, r, id, want)
-}
-
-// mayRun refuses whoever has less than a level on a run's job. Of a one-time
-// run, and when its job is gone, the run's maker is the owner.
-func (s *Server) mayRun(ctx context.Context, v visit, r *jobrun.Run, id int64, want workspace.Level) error {
 	if r.Namespace != v.Namespace {
 		return &engine.Error{Code: engine.InvalidParameter, Message: fmt.Sprintf("Run %d does not exist.", id)}
 	}
@@ -64,7 +64,6 @@ func (s *Server) ownerOf(ctx context.Context, r *jobrun.Run) string {
 
 // viewer answers which of many jobs and runs a caller may view.
 type viewer struct {
-	s     *Server
 	v     visit
 	all   bool
 	known map[int64]bool // by job
@@ -72,7 +71,7 @@ type viewer struct {
 
 func (s *Server) viewer(v visit) (*viewer, error) {
 	admin, err := v.People.IsAdmin(v.who)
-	return &viewer{s: s, v: v, all: admin, known: map[int64]bool{}}, err
+	return &viewer{v: v, all: admin, known: map[int64]bool{}}, err
 }
 
 func (w *viewer) job(id int64, owner func() string) bool {

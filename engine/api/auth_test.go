@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/databricks/databricks-sdk-go"
 	"github.com/databricks/databricks-sdk-go/service/iam"
+	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"github.com/databricks/databricks-sdk-go/service/settings"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -124,6 +126,33 @@ func mustRequest(t *testing.T, method, url string) *http.Request {
 	req, err := http.NewRequest(method, url, nil)
 	require.NoError(t, err)
 	return req
+}
+
+// A job of one workspace is none of another's, whatever is asked about it.
+func TestJobsStayInTheirWorkspace(t *testing.T) {
+	b := newBedWith(t, workspace.Options{PerToken: true})
+	ctx := t.Context()
+	job, err := b.client(t, b.admin).Jobs.Create(ctx, jobs.CreateJob{Name: "mine", Tasks: []jobs.Task{
+		{TaskKey: "a", ConditionTask: &jobs.ConditionTask{Op: "EQUAL_TO", Left: "1", Right: "1"}},
+	}})
+	require.NoError(t, err)
+	run, err := b.client(t, b.admin).Jobs.RunNow(ctx, jobs.RunNow{JobId: job.JobId})
+	require.NoError(t, err)
+	for _, path := range []string{
+		fmt.Sprintf("GET /api/2.2/jobs/get?job_id=%d", job.JobId), fmt.Sprintf("GET /api/2.2/jobs/runs/get?run_id=%d", run.RunId),
+		fmt.Sprintf("GET /api/2.2/jobs/runs/export?run_id=%d", run.RunId), fmt.Sprintf("GET /api/2.0/permissions/jobs/%d", job.JobId),
+		fmt.Sprintf("PUT /api/2.0/permissions/jobs/%d", job.JobId),
+	} {
+		method, path, _ := strings.Cut(path, " ")
+		resp, body := b.do(t, b.bob, method, path, strings.NewReader(`{}`))
+		assert.Contains(t, []int{http.StatusBadRequest, http.StatusNotFound}, resp.StatusCode, path)
+		assert.Contains(t, body, "does not exist.", path)
+		assert.NotContains(t, body, annName)
+	}
+	for _, path := range []string{"/api/2.2/jobs/list", "/api/2.2/jobs/runs/list"} {
+		_, body := b.do(t, b.bob, http.MethodGet, path, nil)
+		assert.JSONEq(t, `{"has_more":false}`, body)
+	}
 }
 
 func TestWorkspacePerToken(t *testing.T) {

@@ -47,7 +47,7 @@ type exportedCell struct {
 // exported, in HTML, and views are CODE, DASHBOARDS or ALL. There are no
 // dashboards here.
 func (s *Server) runsExport(ctx context.Context, q exportRequest) (runExport, error) {
-	if _, err := s.onRun(ctx, q.RunID, workspace.CanView); err != nil {
+	if err := s.onRun(ctx, q.RunID, workspace.CanView); err != nil {
 		return runExport{}, err
 	}
 	switch q.Views {

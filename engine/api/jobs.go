@@ -257,20 +257,20 @@ type jobChangeRequest struct {
 }
 
 // change opens a job to be changed and checks the new settings.
-func (s *Server) change(ctx context.Context, q jobChangeRequest) (visit, engine.JobChange, error) {
+func (s *Server) change(ctx context.Context, q jobChangeRequest) (engine.JobChange, error) {
 	v, job, _, err := s.onJob(ctx, q.JobID, workspace.CanManage)
 	if err != nil {
-		return v, engine.JobChange{}, err
+		return engine.JobChange{}, err
 	}
 	settings, grants, err := s.newSettings(v, q.Settings)
 	if err == nil && len(grants) > 0 {
 		err = v.Permissions.Set(v.who, jobAs(job.ID, job.Creator), permissionsRequest{List: grants}.grants())
 	}
-	return v, engine.JobChange{Settings: settings, Remove: q.Remove, By: v.who.Name}, err
+	return engine.JobChange{Settings: settings, Remove: q.Remove, By: v.who.Name}, err
 }
 
 func (s *Server) jobsUpdate(ctx context.Context, q jobChangeRequest) (empty, error) {
-	_, c, err := s.change(ctx, q)
+	c, err := s.change(ctx, q)
 	if err != nil {
 		return empty{}, err
 	}
@@ -281,7 +281,7 @@ func (s *Server) jobsReset(ctx context.Context, q jobChangeRequest) (empty, erro
 	if len(q.Settings) == 0 || string(q.Settings) == "null" {
 		return empty{}, invalid("new_settings is missing.")
 	}
-	_, c, err := s.change(ctx, q)
+	c, err := s.change(ctx, q)
 	if err != nil {
 		return empty{}, err
 	}

@@ -28,7 +28,7 @@ func (s *Server) aboutObject(fn func(v visit, o workspace.Object, q permissionsR
 		v, err := s.visit(r.Context())
 		var o workspace.Object
 		if err == nil {
-			o, err = s.object(r)
+			o, err = s.object(r, v)
 		}
 		var q permissionsRequest
 		if err == nil && r.Method != http.MethodGet {
@@ -61,7 +61,7 @@ func objectType(r *http.Request) (workspace.ObjectType, error) {
 
 // object finds the object that a path names. Jobs are the engine's, files the
 // tree's, and of everything else there is what compute.go says.
-func (s *Server) object(r *http.Request) (workspace.Object, error) {
+func (s *Server) object(r *http.Request, v visit) (workspace.Object, error) {
 	typ, err := objectType(r)
 	if err != nil {
 		return workspace.Object{}, err
@@ -69,7 +69,7 @@ func (s *Server) object(r *http.Request) (workspace.Object, error) {
 	o := workspace.Object{Type: typ, ID: r.PathValue("id")}
 	switch typ.Plural {
 	case "jobs":
-		return s.jobObject(r.Context(), o.ID)
+		return s.jobObject(r.Context(), v, o.ID)
 	case "clusters", "instance-pools", "sql/warehouses":
 		if o.ID != machineID {
 			return o, &workspace.Error{Code: workspace.DoesNotExist, Message: typ.Singular + " " + o.ID + " does not exist."}
@@ -86,23 +86,17 @@ func (s *Server) object(r *http.Request) (workspace.Object, error) {
 
 // jobObject is a job as an object with permissions: its maker owns it until
 // somebody else is made its owner.
-func (s *Server) jobObject(ctx context.Context, id string) (workspace.Object, error) {
-	typ, err := workspace.TypeOf("jobs")
-	if err != nil {
-		return workspace.Object{}, err
-	}
-	o := workspace.Object{Type: typ, ID: id}
+func (s *Server) jobObject(ctx context.Context, v visit, id string) (workspace.Object, error) {
 	n, err := strconv.ParseInt(id, 10, 64)
 	if err != nil {
-		return o, invalid("%q is not the id of a job.", id)
+		return workspace.Object{}, invalid("%q is not the id of a job.", id)
 	}
-	job, _, err := s.Engine.Job(ctx, n)
+	job, _, err := s.jobIn(ctx, v, n)
 	if isRefusal(err, "INVALID_PARAMETER_VALUE") {
 		// jobs/get says this with 400, which clients know of that call only.
-		return o, &workspace.Error{Code: workspace.DoesNotExist, Message: err.Error(), Err: err}
+		err = &workspace.Error{Code: workspace.DoesNotExist, Message: err.Error(), Err: err}
 	}
-	o.Owner = job.Creator
-	return o, err
+	return jobAs(n, job.Creator), err
 }
 
 // wireGrant is an element of access_control_list, in both directions. Source:

@@ -47,7 +47,7 @@ const pageSize = 100
 
 // runsGet answers a job run, or one attempt of a task as if it were a run.
 func (s *Server) runsGet(ctx context.Context, q runsGetRequest, whole bool) (wireRun, error) {
-	if _, err := s.onRun(ctx, q.RunID, workspace.CanView); err != nil {
+	if err := s.onRun(ctx, q.RunID, workspace.CanView); err != nil {
 		return wireRun{}, err
 	}
 	v := s.view(ctx)
@@ -215,7 +215,7 @@ type runRequest struct {
 }
 
 func (s *Server) runsCancel(ctx context.Context, q runRequest) (empty, error) {
-	if _, err := s.onRun(ctx, q.RunID, workspace.CanManageRun); err != nil {
+	if err := s.onRun(ctx, q.RunID, workspace.CanManageRun); err != nil {
 		return empty{}, err
 	}
 	return empty{}, s.Engine.CancelRun(ctx, q.RunID)
@@ -246,7 +246,7 @@ func (s *Server) runsCancelAll(ctx context.Context, q cancelAllRequest) (empty, 
 }
 
 func (s *Server) runsDelete(ctx context.Context, q runRequest) (empty, error) {
-	if _, err := s.onRun(ctx, q.RunID, workspace.CanManage); err != nil {
+	if err := s.onRun(ctx, q.RunID, workspace.CanManage); err != nil {
 		return empty{}, err
 	}
 	return empty{}, s.Engine.DeleteRun(ctx, q.RunID)
@@ -267,7 +267,7 @@ type repairAnswer struct {
 }
 
 func (s *Server) runsRepair(ctx context.Context, q repairRequest) (repairAnswer, error) {
-	if _, err := s.onRun(ctx, q.RunID, workspace.CanManageRun); err != nil {
+	if err := s.onRun(ctx, q.RunID, workspace.CanManageRun); err != nil {
 		return repairAnswer{}, err
 	}
 	req := engine.RepairRequest{
@@ -285,7 +285,7 @@ const logLimit = 5 << 20
 
 // runsGetOutput answers what a task's attempt left behind.
 func (s *Server) runsGetOutput(ctx context.Context, q runRequest) (map[string]any, error) {
-	if _, err := s.onRun(ctx, q.RunID, workspace.CanView); err != nil {
+	if err := s.onRun(ctx, q.RunID, workspace.CanView); err != nil {
 		return nil, err
 	}
 	a, err := s.attemptOf(ctx, q.RunID)

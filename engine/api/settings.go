@@ -20,9 +20,7 @@ func answered(raw json.RawMessage) (map[string]any, error) {
 	if err := dec.Decode(&o); err != nil {
 		return nil, fmt.Errorf("read job settings: %w", err)
 	}
-	missing(o, "email_notifications", map[string]any{})
-	missing(o, "webhook_notifications", map[string]any{})
-	missing(o, "timeout_seconds", 0)
+	answeredJob(o)
 	source := "WORKSPACE"
 	if o["git_source"] != nil {
 		source = "GIT"
@@ -34,6 +32,13 @@ func answered(raw json.RawMessage) (map[string]any, error) {
 		forgetPolicy(c)
 	}
 	return o, nil
+}
+
+// answeredJob fills in what a workspace answers for the job itself.
+func answeredJob(o map[string]any) {
+	missing(o, "email_notifications", map[string]any{})
+	missing(o, "webhook_notifications", map[string]any{})
+	missing(o, "timeout_seconds", 0)
 }
 
 // answeredTask fills in what a workspace answers for each task: seen in the
@@ -112,9 +117,7 @@ func listed(raw json.RawMessage, expand bool) (map[string]any, error) {
 			out[k] = v
 		}
 	}
-	missing(out, "email_notifications", map[string]any{})
-	missing(out, "webhook_notifications", map[string]any{})
-	missing(out, "timeout_seconds", 0)
+	answeredJob(out)
 	return out, nil
 }
 
