@@ -88,7 +88,7 @@ func (e *Engine) childRun(tx *store.Tx, parent *jobrun.Run, c jobrun.StartRun) (
 	if r.Overrides, err = jobrun.ParseOverrides(c.RunJob.Payload); err != nil {
 		return nil, err
 	}
-	return r, nil
+	return r, tx.HoldSpecs(r)
 }
 
 // findJob looks a run_job's target up.

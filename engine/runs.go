@@ -133,7 +133,7 @@ func (e *Engine) Submit(ctx context.Context, q SubmitRequest) (id int64, err err
 		}
 		r := jobrun.New(e.newID(), def, e.newID)
 		r.JobID = e.newID()
-		if r.Spec, err = tx.PutSpec(q.Source); err != nil {
+		if r.Spec, err = tx.PutRunSpec(q.Source); err != nil {
 			return err
 		}
 		if r.Siblings, err = putSiblings(tx, q.Siblings); err != nil {
@@ -148,6 +148,9 @@ func (e *Engine) Submit(ctx context.Context, q SubmitRequest) (id int64, err err
 		fill(&r.Type, jobrun.SubmitRun)
 		fill(&r.Trigger.Type, jobrun.OneTime)
 		if err := e.remember(tx, r); err != nil {
+			return err
+		}
+		if err := tx.HoldSpecs(r); err != nil {
 			return err
 		}
 		id = r.ID
@@ -171,7 +174,7 @@ func putSiblings(tx *store.Tx, jobs map[string]json.RawMessage) (map[string]stri
 	}
 	m := make(map[string]string, len(jobs))
 	for name, raw := range jobs {
-		hash, err := tx.PutSpec(raw)
+		hash, err := tx.PutRunSpec(raw)
 		if err != nil {
 			return nil, err
 		}

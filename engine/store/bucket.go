@@ -25,11 +25,12 @@ const (
 	bucketByJob    = "byjob"    // job, run → nothing
 	bucketActive   = "active"   // run → job
 	bucketTokens   = "tokens"   // idempotency token → run
+	bucketHeld     = "held"     // hash of a definition that only runs have → how many
 )
 
 var buckets = []string{
 	bucketMeta, bucketSpecs, bucketJobs, bucketNames, bucketRuns, bucketTasks, bucketAttempts, bucketOutputs, bucketFacts,
-	bucketJournal, bucketByJob, bucketActive, bucketTokens,
+	bucketJournal, bucketByJob, bucketActive, bucketTokens, bucketHeld,
 }
 
 // Bucket is a sorted map of bytes with a name. Other rooms keep their records

@@ -2,15 +2,12 @@ package store
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"time"
-
-	"flowctl/jobspec"
 )
 
 // Job is a job of the Jobs API.
@@ -35,42 +32,6 @@ type Job struct {
 type Origin struct {
 	File string // absolute path; of a file with several jobs, # and the job's key follow
 	Sum  string // of what the file last said, in the words of whoever keeps the job; "" when the file is gone
-}
-
-// PutSpec stores a job definition as received and returns its name. The same
-// bytes are stored once.
-func (tx *Tx) PutSpec(raw json.RawMessage) (string, error) {
-	sum := sha256.Sum256(raw)
-	hash := hex.EncodeToString(sum[:16])
-	b := tx.own(bucketSpecs)
-	if b.Get([]byte(hash)) != nil {
-		return hash, nil
-	}
-	if err := b.Put([]byte(hash), raw); err != nil {
-		return "", fmt.Errorf("save job definition: %w", err)
-	}
-	return hash, nil
-}
-
-// SpecSource returns a job definition as it was received.
-func (tx *Tx) SpecSource(hash string) (json.RawMessage, error) {
-	raw := tx.own(bucketSpecs).Get([]byte(hash))
-	if raw == nil {
-		return nil, fmt.Errorf("job definition %s: %w", hash, ErrNotFound)
-	}
-	return append(json.RawMessage(nil), raw...), nil
-}
-
-// Spec returns a job definition, parsed. It is shared: nobody may change it.
-func (tx *Tx) Spec(hash string) (*jobspec.Job, error) {
-	if j := tx.store.specs.get(hash); j != nil {
-		return j, nil
-	}
-	raw, err := tx.SpecSource(hash)
-	if err != nil {
-		return nil, err
-	}
-	return tx.store.parse(hash, raw)
 }
 
 // SaveJob writes a job's record.

@@ -302,6 +302,9 @@ func (tx *Tx) DeleteRun(r *jobrun.Run) error {
 			return fmt.Errorf("delete run %d: %w", r.ID, err)
 		}
 	}
+	if err := tx.release(r); err != nil {
+		return fmt.Errorf("delete run %d: %w", r.ID, err)
+	}
 	return nil
 }
 
