@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 // backfillFlags are the flags of flowctl jobs backfill.
 type backfillFlags struct {
 	from, to, token, output string
+	stop                    string
 	parallel                int
 	noWait                  bool
 }
@@ -30,8 +32,11 @@ func newJobsBackfillCmd(e *env) *cobra.Command {
 	cmd.Long = "Run a job once for each time at which its schedule, or its periodic trigger, fires\n" +
 		"from --from to --to. {{backfill.iso_datetime}} and the like are that time. The same\n" +
 		"command again goes on with the same backfill, and makes no run twice; --token tells\n" +
-		"another backfill of the same times apart. Exit status 1: a run did not succeed."
-	cmd.Example = "  flowctl jobs backfill daily --from 2026-01-01 --to 2026-01-31 --parallel 4"
+		"another backfill of the same times apart. Exit status 1: a run did not succeed.\n\n" +
+		"flowctl jobs backfills JOB lists a job's backfills; --stop ends one of them: what\n" +
+		"runs goes on, and no more runs are made."
+	cmd.Example = "  flowctl jobs backfill daily --from 2026-01-01 --to 2026-01-31 --parallel 4\n" +
+		"  flowctl jobs backfill daily --stop ~3f9a1c20b7d4e58"
 	flags := cmd.Flags()
 	flags.StringVar(&f.from, "from", "", "first time, as 2026-01-31 or 2026-01-31T12:00:00Z")
 	flags.StringVar(&f.to, "to", "", "last time, included; a day means its end")
@@ -39,8 +44,43 @@ func newJobsBackfillCmd(e *env) *cobra.Command {
 	flags.StringVar(&f.token, "token", "", "name of this backfill, to replay the same times again")
 	flags.StringVarP(&f.output, "output", "o", "text", "text or json")
 	flags.BoolVar(&f.noWait, "no-wait", false, "leave it to the daemon")
+	flags.StringVar(&f.stop, "stop", "", "id of a backfill that shall make no more runs")
 	return cmd
 }
+
+func newJobsBackfillsCmd(e *env) *cobra.Command {
+	var output string
+	cmd := e.jobVerb("backfills JOB", "List a job's backfills", func(ctx context.Context, d *door, id int64, _ []string) error {
+		if d.workspace != nil {
+			return errWorkspaceBackfill
+		}
+		var list []api.BackfillStatus
+		if err := d.call(ctx, fmt.Sprintf("/flowctl/v1/backfills?job_id=%d", id), nil, &list); err != nil {
+			return err
+		}
+		if output == "json" {
+			return e.printJSON(list)
+		}
+		w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "BACKFILL\tFROM\tTO\tRUNS\tACTIVE\tSTATE")
+		for _, st := range list {
+			state := "making runs"
+			switch {
+			case st.Done && len(st.Runs) < st.Count:
+				state = "stopped"
+			case st.Done:
+				state = "done"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d/%d\t%d\t%s\n", st.Key, st.From.Format(time.RFC3339), st.To.Format(time.RFC3339), len(st.Runs), st.Count, len(st.Active), state)
+		}
+		return w.Flush()
+	})
+	cmd.Args = cobra.ExactArgs(1)
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+var errWorkspaceBackfill = usage("a workspace makes backfills in its own pages; this verb is for jobs of the data directory")
 
 // backfillTime reads a time; last is what is added to a day.
 func backfillTime(flag, s string, last time.Duration) (time.Time, error) {
@@ -55,6 +95,12 @@ func backfillTime(flag, s string, last time.Duration) (time.Time, error) {
 }
 
 func (e *env) backfill(ctx context.Context, d *door, job int64, f backfillFlags) error {
+	if d.workspace != nil {
+		return errWorkspaceBackfill
+	}
+	if f.stop != "" {
+		return e.stopBackfill(ctx, d, api.BackfillRef{JobID: job, Key: f.stop}, f)
+	}
 	q := api.BackfillRequest{JobID: job, Parallel: f.parallel, Token: f.token}
 	var err error
 	if q.From, err = backfillTime("--from", f.from, 0); err != nil {
@@ -66,8 +112,6 @@ func (e *env) backfill(ctx context.Context, d *door, job int64, f backfillFlags)
 	switch {
 	case f.parallel < 1 || f.parallel > 100:
 		return usage("--parallel %d: 1 to 100", f.parallel)
-	case d.workspace != nil:
-		return usage("a workspace makes backfills in its own pages; this verb is for jobs of the data directory")
 	case f.noWait && d.app != nil:
 		return usage("--no-wait needs a daemon that goes on with the backfill; start flowctl daemon, or leave the flag away")
 	}
@@ -99,6 +143,17 @@ func (e *env) backfill(ctx context.Context, d *door, job int64, f backfillFlags)
 		return err
 	}
 	return e.backfillResult(ctx, d, st)
+}
+
+func (e *env) stopBackfill(ctx context.Context, d *door, ref api.BackfillRef, f backfillFlags) error {
+	if f.from != "" || f.to != "" || f.token != "" {
+		return usage("--stop names a backfill by its id; leave --from, --to and --token away")
+	}
+	if err := d.call(ctx, "/flowctl/v1/backfill/end", ref, nil); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stderr, "backfill %s makes no more runs\n", ref.Key)
+	return nil
 }
 
 // followBackfill says how far a backfill is until its last run has ended.

@@ -25,7 +25,7 @@ func newJobsCmd(e *env) *cobra.Command {
 		newJobsCreateCmd(e), newJobsGetCmd(e), newJobsListCmd(e), newJobsUpdateCmd(e), newJobsResetCmd(e), newJobsDeleteCmd(e),
 		newJobsHistoryCmd(e), newJobsDiffCmd(e), newJobsRollbackCmd(e), newJobsExportCmd(e), newJobsImportCmd(e),
 		newJobsRunNowCmd(e), newJobsPauseCmd(e, "pause", "PAUSED"), newJobsPauseCmd(e, "resume", "UNPAUSED"),
-		newJobsBackfillCmd(e),
+		newJobsBackfillCmd(e), newJobsBackfillsCmd(e),
 	)
 	return cmd
 }

@@ -27,10 +27,12 @@ type BackfillRef struct {
 // BackfillStatus is how far a backfill is.
 type BackfillStatus struct {
 	BackfillRef
-	Count  int     `json:"count"`       // times to replay
-	Runs   []int64 `json:"runs"`        // the runs that were made, in the order of their times
-	Active []int64 `json:"active_runs"` // those that have not ended
-	Done   bool    `json:"done"`        // no more runs will be made
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
+	Count  int       `json:"count"`       // times to replay
+	Runs   []int64   `json:"runs"`        // the runs that were made, in the order of their times
+	Active []int64   `json:"active_runs"` // those that have not ended
+	Done   bool      `json:"done"`        // no more runs will be made
 }
 
 func (s *Server) startBackfill(ctx context.Context, q BackfillRequest) (BackfillStatus, error) {
@@ -41,25 +43,43 @@ func (s *Server) startBackfill(ctx context.Context, q BackfillRequest) (Backfill
 	if err != nil {
 		return BackfillStatus{}, err
 	}
-	return s.backfill(ctx, BackfillRef{q.JobID, b.Key})
+	return s.backfillStatus(ctx, b)
+}
+
+// backfills answers all backfills of a job, finished ones included.
+func (s *Server) backfills(ctx context.Context, q jobRequest) ([]BackfillStatus, error) {
+	if _, _, _, err := s.onJob(ctx, q.JobID, workspace.CanView); err != nil {
+		return nil, err
+	}
+	list, err := s.Engine.Backfills(ctx, q.JobID)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]BackfillStatus, len(list))
+	for i, b := range list {
+		if out[i], err = s.backfillStatus(ctx, b); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 func (s *Server) backfill(ctx context.Context, q BackfillRef) (BackfillStatus, error) {
-	st := BackfillStatus{BackfillRef: q, Runs: []int64{}, Active: []int64{}}
-	list, err := s.Engine.Backfills(ctx, q.JobID)
+	list, err := s.backfills(ctx, jobRequest{JobID: q.JobID})
 	if err != nil {
-		return st, err
+		return BackfillStatus{}, err
 	}
-	found := false
-	for _, b := range list {
-		if b.Key == q.Key {
-			found, st.Count, st.Done = true, b.Count, b.Done
+	for _, st := range list {
+		if st.Key == q.Key {
+			return st, nil
 		}
 	}
-	if !found {
-		return st, &engine.Error{Code: engine.InvalidParameter, Message: fmt.Sprintf("Job %d has no backfill %s.", q.JobID, q.Key)}
-	}
-	err = s.Engine.Fires(ctx, q.JobID, q.Key, func(f engine.Fired) bool {
+	return BackfillStatus{}, &engine.Error{Code: engine.InvalidParameter, Message: fmt.Sprintf("Job %d has no backfill %s.", q.JobID, q.Key)}
+}
+
+func (s *Server) backfillStatus(ctx context.Context, b engine.Backfill) (BackfillStatus, error) {
+	st := BackfillStatus{BackfillRef: BackfillRef{b.JobID, b.Key}, From: b.From, To: b.To, Count: b.Count, Done: b.Done, Runs: []int64{}, Active: []int64{}}
+	err := s.Engine.Fires(ctx, b.JobID, b.Key, func(f engine.Fired) bool {
 		st.Runs = append(st.Runs, f.Run)
 		return true
 	})

@@ -56,6 +56,7 @@ func (s *Server) LocalHandler() http.Handler {
 	mux.Handle("GET /flowctl/v1/job/versions", handle(s.jobVersions))
 	mux.Handle("POST /flowctl/v1/backfill", handle(s.startBackfill))
 	mux.Handle("GET /flowctl/v1/backfill", handle(s.backfill))
+	mux.Handle("GET /flowctl/v1/backfills", handle(s.backfills))
 	mux.Handle("POST /flowctl/v1/backfill/end", handle(s.endBackfill))
 	mux.Handle("POST /flowctl/v1/token", inside(s, s.makeAnyToken))
 	return s.filePaths(mux)
