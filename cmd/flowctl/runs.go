@@ -21,7 +21,7 @@ func newRunsCmd(e *env) *cobra.Command {
 	e.workspaceFlags(cmd)
 	cmd.AddCommand(
 		newRunsListCmd(e), newRunsGetCmd(e), newRunsOutputCmd(e), newRunsLogsCmd(e), newRunsWatchCmd(e), newRunsResumeCmd(e),
-		newRunsCancelCmd(e), newRunsRepairCmd(e), newRunsDeleteCmd(e),
+		newRunsCancelCmd(e), newRunsRepairCmd(e), newRunsExportCmd(e), newRunsDeleteCmd(e),
 	)
 	return cmd
 }
