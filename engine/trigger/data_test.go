@@ -191,27 +191,6 @@ func TestTableUpdate(t *testing.T) {
 	assert.Len(t, l.runs(any), 4)
 }
 
-func TestVersionOf(t *testing.T) {
-	for name, want := range map[string]int64{
-		"00000000000000000007.json":                                                 7,
-		"00000000000000000010.checkpoint.parquet":                                   10,
-		"00000000000000000010.checkpoint.0000000001.0000000003.parquet":             10,
-		"00000000000000000010.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json": 10,
-		"00000000000000000010.crc":                                                  -1,
-		"_last_checkpoint":                                                          -1,
-		"00000000000000000001.00000000000000000004.compacted.json":                  -1,
-		".00000000000000000007.json.tmp":                                            -1,
-		"0000000000000000000x.json":                                                 -1,
-		"99999999999999999999.json":                                                 -1,
-	} {
-		v, ok := versionOf(name)
-		if !ok {
-			v = -1
-		}
-		assert.Equal(t, want, v, name)
-	}
-}
-
 func TestContinuous(t *testing.T) {
 	l := newLab(t, "2026-03-01T10:00:00Z")
 	id := l.create(`"continuous":{}`)

@@ -9,6 +9,7 @@ import (
 	"flowctl/engine"
 	"flowctl/engine/jobrun"
 	"flowctl/jobspec"
+	"flowctl/tasks/delta"
 )
 
 // tables fires when Delta tables have got new data since its last fire: any
@@ -48,7 +49,7 @@ type table struct {
 	name    string
 	version int64               // up to which it was read
 	update  jobrun.TableVersion // the newest change of data since the last fire; no name: none
-	found   *change             // by the last look
+	found   *delta.Change       // by the last look
 }
 
 // maxRead is how many versions at once are asked whether they changed data;
@@ -66,7 +67,7 @@ func (s *Service) newTables(job int64, tr engine.TriggerState) (kind, error) {
 		}
 	}
 	for _, name := range u.TableNames {
-		x := &table{name: name, version: noVersion}
+		x := &table{name: name, version: delta.None}
 		if v, ok := t.mem.Versions[name]; ok {
 			x.version = v
 		}
@@ -92,13 +93,13 @@ func (t *tables) lookAt(x *table) error {
 	if err != nil {
 		return err
 	}
-	log := openDelta(dir)
-	if t.mem.Versions == nil && x.version == noVersion {
-		if x.version, err = log.before(t.since); err != nil {
+	log := delta.Open(dir)
+	if t.mem.Versions == nil && x.version == delta.None {
+		if x.version, err = before(log, t.since); err != nil {
 			return err
 		}
 	}
-	newest, err := log.latest(x.version)
+	newest, err := log.Latest(x.version)
 	if err != nil || newest == x.version {
 		return err
 	}
@@ -107,14 +108,14 @@ func (t *tables) lookAt(x *table) error {
 		from = 0
 	}
 	for v := newest; v >= from; v-- {
-		c := change{data: true, at: log.writtenAt(v).UTC()}
+		c := delta.Change{Data: true, At: log.WrittenAt(v).UTC()}
 		if newest-v < maxRead {
-			if c, err = log.read(v); err != nil {
+			if c, err = log.Change(v); err != nil {
 				return err // it is being written; the next look reads it
 			}
 		}
-		if c.data {
-			x.update = jobrun.TableVersion{Table: x.name, Version: v, Timestamp: c.at}
+		if c.Data {
+			x.update = jobrun.TableVersion{Table: x.name, Version: v, Timestamp: c.At}
 			x.found = &c
 			break
 		}
@@ -124,10 +125,10 @@ func (t *tables) lookAt(x *table) error {
 }
 
 // before is the newest version that a table had at a time.
-func (l deltaLog) before(at time.Time) (int64, error) {
-	v, err := l.latest(noVersion)
+func before(l delta.Log, at time.Time) (int64, error) {
+	v, err := l.Latest(delta.None)
 	for ; err == nil && v >= 0; v-- {
-		if w := l.writtenAt(v); !w.After(at.Add(-grain)) {
+		if w := l.WrittenAt(v); !w.After(at.Add(-grain)) {
 			break
 		}
 	}
@@ -173,7 +174,7 @@ func (t *tables) decide(now time.Time) decision {
 	if len(step.Fires) == 0 { // what the tables were at the beginning, without what has changed since
 		for _, x := range t.list {
 			if x.update.Table != "" {
-				versions[x.name] = max(x.update.Version-1, noVersion)
+				versions[x.name] = max(x.update.Version-1, delta.None)
 			}
 		}
 	}
