@@ -47,7 +47,7 @@ func (o *Options) supervise(ctx context.Context, a tasks.Attempt, out tasks.Sink
 	if err := withdrawSecrets(a); err != nil {
 		out.Note(err.Error())
 	}
-	return f.end(ctx)
+	return o.end(ctx, f)
 }
 
 // unstarted is the answer for an attempt whose code has not begun: the end of

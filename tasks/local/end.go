@@ -12,14 +12,23 @@ import (
 	"flowctl/tasks/python"
 )
 
-// end reads how an attempt ended whose process is gone.
-func (f *follower) end(ctx context.Context) (tasks.Result, error) {
-	if _, err := f.listen(); err != nil {
+// end hears the last of an attempt whose process is gone, and reads how it ended.
+func (o *Options) end(ctx context.Context, f *follower) (tasks.Result, error) {
+	_, err := f.listen()
+	if err == nil {
+		err = o.conclude(f)
+	}
+	if err != nil {
 		if detached(ctx) {
 			err = tasks.ErrDetach
 		}
 		return tasks.Result{}, err
 	}
+	return f.result()
+}
+
+// result reads how an attempt ended.
+func (f *follower) result() (tasks.Result, error) {
 	r, ok, err := python.ReadResult(f.a.Dir)
 	if err != nil {
 		return tasks.Result{}, err

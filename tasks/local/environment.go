@@ -66,6 +66,9 @@ func (o *Options) environment(ctx context.Context, a tasks.Attempt, out tasks.Si
 	if err != nil {
 		return environment{}, err
 	}
+	if err := reportLibraries(a, out, want.python, want.jars); err != nil {
+		return environment{}, err
+	}
 	want.python = append(brought, want.python...)
 	e := environment{Interpreter: interpreter.Path, Jars: want.jars}
 	if len(want.python) == 0 {
@@ -112,15 +115,17 @@ func unbuildable(a tasks.Attempt, err error) error {
 
 // reportEnvironment tells what the attempt's code could import.
 func reportEnvironment(out tasks.Sink, e *venv.Env) error {
+	sum, _ := sumLines(e.Packages)
 	data, err := json.Marshal(struct {
 		Key          string   `json:"key"`
+		Sum          string   `json:"packages_sha256"`
 		Python       string   `json:"python"`
 		Interpreter  string   `json:"interpreter"`
 		MadeBy       string   `json:"made_by"`
 		Requirements []string `json:"requirements"`
 		Packages     []string `json:"packages"`
 		Base         []string `json:"base,omitempty"`
-	}{e.Key, e.Python, e.Interpreter, e.MadeBy, e.Requirements, e.Packages, e.Base})
+	}{e.Key, sum, e.Python, e.Interpreter, e.MadeBy, e.Requirements, e.Packages, e.Base})
 	if err != nil {
 		return fmt.Errorf("report environment: %w", err)
 	}

@@ -35,6 +35,7 @@ type follower struct {
 	logFile *os.File
 	bad     string // why the attempt fails although its code did not
 	stopped bool   // an engine told it to end
+	facts   factFilter
 }
 
 func newFollower(a tasks.Attempt, out tasks.Sink, p *process) *follower {
@@ -151,7 +152,7 @@ func (f *follower) event(ev python.Event) error {
 	case "value":
 		return f.value(ev)
 	case "fact":
-		return f.out.Report(tasks.Fact{Kind: ev.Fact, Data: ev.Data})
+		return f.facts.pass(ev, f.out)
 	case "warning":
 		raw, err := json.Marshal(ev.Text)
 		if err != nil {

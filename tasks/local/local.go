@@ -39,6 +39,8 @@ type Options struct {
 	// WorkspaceID is what tasks see as the workspace's id.
 	WorkspaceID string
 
+	packages packageLists
+
 	once    sync.Once
 	found   python.Interpreter
 	findErr error
@@ -115,7 +117,7 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 	if err != nil {
 		return launch{}, err
 	}
-	c.Spark, c.MLflow = spark, filepath.Join(a.Home, "mlflow")
+	c.Spark, c.MLflow, c.Blobs = spark, filepath.Join(a.Home, "mlflow"), blobDir(a.Home)
 	if err := c.Write(a.Dir); err != nil {
 		return launch{}, err
 	}

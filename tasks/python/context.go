@@ -26,6 +26,7 @@ type Context struct {
 	FS           *FS               `json:"fs,omitempty"`
 	Spark        *Spark            `json:"spark,omitempty"`
 	MLflow       string            `json:"mlflow,omitempty"` // the folder of the tracking store
+	Blobs        string            `json:"blobs,omitempty"`  // where the bytes that ran are kept, by their SHA-256
 
 	TaskKey     string `json:"task_key"`
 	RunID       int64  `json:"run_id"`

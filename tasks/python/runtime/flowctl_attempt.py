@@ -159,11 +159,15 @@ def main():
         from flowctl_rt import paths
 
         paths.install(roots)
+    from flowctl_rt import facts
+
+    if not resumed:
+        facts.begin()
     kind = context["kind"]
     status = 0
     try:
         if kind == "script":
-            run_script(context)
+            run_script(context, facts)
             result = '{"outcome":"SUCCESS"}'
         elif kind == "wheel":
             from flowctl_rt import wheel
@@ -186,6 +190,7 @@ def main():
 
         result, status = failure.result(e)
     flush()
+    facts.end()
     spark = sys.modules.get("flowctl_rt.spark_attach")
     if spark:
         spark.detach(status == 0)
@@ -211,10 +216,11 @@ def compile_runtime():
         pass  # a runtime that cannot be written to stays as it is
 
 
-def run_script(context):
+def run_script(context, facts):
     path = context["path"]
     with open(path, "rb") as f:
         source = f.read()
+    facts.source(path, source, "script")
     sys.argv = [path] + context["argv"]
     sys.path.insert(0, os.path.dirname(path))
     module = type(sys)("__main__")

@@ -43,10 +43,15 @@ def find(path):
     return hits[0]
 
 
-def load(path):
-    """The cells of a notebook file."""
-    with open(path, encoding="utf-8-sig", newline=None) as f:
-        text = f.read()
+def read(path):
+    """The bytes of a notebook file."""
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def load(path, data=None):
+    """The cells of a notebook file; data are its bytes, where they are read already."""
+    text = (read(path) if data is None else data).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     ext = os.path.splitext(path)[1].lower()
     if ext == ".ipynb":
         return _jupyter(text, path)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 
-from flowctl_rt import attempt, cells, main_script, notebook, paths
+from flowctl_rt import attempt, cells, facts, main_script, notebook, paths
 from flowctl_rt.notebook_utils import WorkflowException
 
 _lock = threading.Lock()
@@ -19,7 +19,9 @@ def run(path, timeout, arguments):
     file = cells.find(_locate(path))
     cells.load(file)
     directory = _directory(parent.dir)
-    context = dict(parent.context, kind="notebook", path=file, bindings=arguments, notebook_path=path)
+    context = dict(
+        parent.context, kind="notebook", path=file, bindings=arguments, notebook_path=path, via="dbutils.notebook.run", of=facts.folder(),
+    )
     with open(os.path.join(directory, "context.json"), "w", encoding="utf-8") as f:
         json.dump(context, f)
     env = dict(os.environ, FLOWCTL_TASK_DIR=directory)

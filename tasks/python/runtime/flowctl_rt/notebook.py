@@ -3,7 +3,7 @@ import os
 import sys
 from time import time
 
-from flowctl_rt import FlowctlUnsupported, attempt, cells, main_script, quote
+from flowctl_rt import FlowctlUnsupported, attempt, cells, facts, main_script, quote
 
 _sources = {}  # cell file name to source, for tracebacks
 
@@ -48,7 +48,9 @@ class Runner:
 
     def notebook(self, path, start=0):
         """Run a notebook file's cells from a position on."""
-        book = cells.load(path)
+        data = cells.read(path)
+        book = cells.load(path, data)
+        facts.source(path, data, "%run" if self.stack else self.context.get("via", "notebook"))
         refuse_languages(book, path)
         self.foresee_spark(book)
         if len(self.stack) > 50:
@@ -206,6 +208,7 @@ def _restart(runner):
         frames = [[path, position + 1] for path, position in runner.stack]
         json.dump({"frames": frames, "widgets": widgets._values, "bindings": runner.context.get("bindings", {}),
                    "restarts": runner.restarts + 1}, f)
+    facts.modules()
     entry = sys.modules["flowctl_attempt"]
     entry.flush()
     for lock in entry.locks:

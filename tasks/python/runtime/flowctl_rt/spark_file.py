@@ -1,13 +1,15 @@
 """sql_task: a file's statements, one after the other."""
-from flowctl_rt import display, quote, spark, spark_sql, spark_tokens
+from flowctl_rt import display, facts, quote, spark, spark_sql, spark_tokens
 
 LIMIT = 64 * 1024  # characters of the text that get-output shows
 
 
 def run(context):
     """The result line of a SQL task. Each statement's rows go to the log."""
-    with open(context["path"], encoding="utf-8-sig") as f:
-        text = _filled(f.read(), context.get("bindings", {}))
+    with open(context["path"], "rb") as f:
+        data = f.read()
+    facts.source(context["path"], data, "sql")
+    text = _filled(data.decode("utf-8-sig").replace("\r\n", "\n"), context.get("bindings", {}))
     statements = spark_tokens.statements(text)
     if not statements:
         raise ValueError("%s holds no SQL statement" % context["path"])
