@@ -181,7 +181,7 @@ def _session(control):
     from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 
-    from flowctl_rt import spark_patch
+    from flowctl_rt import spark_facts, spark_patch
 
     SparkContext._ensure_initialized()
     jvm = SparkContext._jvm
@@ -203,6 +203,7 @@ def _session(control):
     sc.setJobGroup(name(), "task " + str(attempt().context.get("task_key", "")))
     SparkSession._instantiatedSession = session
     spark_patch.install(session)
+    spark_facts.attached(session, jvm, name(), spark_profile.warehouse(settings()))
     return session
 
 
@@ -226,6 +227,7 @@ def cancel(jvm, who):
     """End the jobs, streams and session of a task."""
     kept = jvm.System.getProperties()
     jsession = kept.remove(who)
+    kept.remove(who + ".reads")
     jvm.org.apache.spark.SparkContext.getOrCreate().cancelJobGroup(who)
     if jsession is None:
         return

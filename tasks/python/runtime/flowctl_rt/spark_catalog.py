@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 
+from flowctl_rt import spark_facts
 from flowctl_rt.spark_names import PLAIN, Names, back, encoded, folded
 from flowctl_rt.spark_tokens import quoted
 
@@ -99,9 +100,11 @@ class Catalog:
             return
         db, note, data = folded(catalog, schema), self.note(catalog, schema, name), self.data(catalog, schema, name)
         known = self.external.tableExists(db, name.lower())
+        spark_facts.touch(data, "%s.%s.%s" % (catalog, schema, name))
         mark = "flowctl.note.%s.%s" % (db, name.lower())
         if os.path.exists(note):
             stamp, kept = str(os.stat(note).st_mtime_ns), self._read(note)
+            spark_facts.touch(kept.get("location"), "%s.%s.%s" % (catalog, schema, name))
             for other in kept.get("tables", ()):
                 if other != [catalog, schema, name]:
                     self.table(*other)
@@ -152,6 +155,7 @@ class Catalog:
         where = meta.storage().locationUri()
         where = where.get().getPath().rstrip("/") if where.isDefined() else ""
         provider = meta.provider().get().lower() if meta.provider().isDefined() else "hive"
+        spark_facts.touch(where, "%s.%s.%s" % (catalog, schema, name))
         if provider == "delta" and where == self.data(catalog, schema, name):
             self.forget(catalog, schema, name)
             return

@@ -3,7 +3,7 @@ there: names have three levels, paths are Databricks' own, and the driver
 belongs to more than this task."""
 import functools
 
-from flowctl_rt import spark_paths, warn
+from flowctl_rt import spark_facts, spark_paths, warn
 
 catalog = None  # spark_catalog.Catalog of the session
 
@@ -57,10 +57,12 @@ def _sql(cls):
     def sql(real, self, sqlQuery, args=None, **kwargs):
         from flowctl_rt import spark_statements
 
-        return spark_statements.run(catalog, sqlQuery, args, lambda text: real(self, text, args, **kwargs))
+        frame = spark_statements.run(catalog, sqlQuery, args, lambda text: real(self, text, args, **kwargs))
+        spark_facts.statement(catalog, sqlQuery, frame)
+        return frame
 
     wrap(cls, "sql", sql)
-    wrap(cls, "table", lambda real, self, tableName: real(self, known(tableName)))
+    wrap(cls, "table", lambda real, self, tableName: spark_facts.opened(real(self, known(tableName))))
 
 
 def known(name):
@@ -96,6 +98,11 @@ def _read(real, self, name, *args, **kwargs):
     return real(self, known(name), *args, **kwargs)
 
 
+def _opened(real, self, *args, **kwargs):
+    """A method of a reader that makes a frame of one of the methods below."""
+    return spark_facts.opened(real(self, *args, **kwargs), getattr(self, "_flowctl_asked", ()))
+
+
 def _path_first(real, self, path=None, *args, **kwargs):
     for key in ("path", "checkpointLocation"):
         if key in kwargs:
@@ -108,6 +115,9 @@ def _path_first(real, self, path=None, *args, **kwargs):
 def _option(real, self, key, value):
     if key.lower() in ("path", "checkpointlocation", "cloudfiles.schemalocation", "badrecordspath"):
         value = spark_paths.local(value)
+    elif key.lower() in ("versionasof", "timestampasof"):
+        asked = "versionAsOf" if key.lower() == "versionasof" else "timestampAsOf"
+        self._flowctl_asked = dict(getattr(self, "_flowctl_asked", ()), **{asked: str(value)})
     return real(self, key, value)
 
 
@@ -132,6 +142,8 @@ def _paths(session):
         wrap(cls, "options", _options)
     wrap(DataFrameReader, "parquet", lambda real, self, *paths, **kw: real(self, *[spark_paths.local(p) for p in paths], **kw))
     wrap(DataFrameReader, "orc", _path_first)
+    for name in ("load",) + formats:
+        wrap(DataFrameReader, name, _opened)
     context = type(session.sparkContext)
     for name in ("textFile", "wholeTextFiles", "binaryFiles", "setCheckpointDir", "addFile", "addPyFile"):
         wrap(context, name, lambda real, self, path, *a, **kw: real(self, spark_paths.local(path), *a, **kw))
@@ -148,6 +160,7 @@ def _names(session):
     from pyspark.sql.streaming.readwriter import DataStreamReader, DataStreamWriter
 
     wrap(DataFrameReader, "table", _read)
+    wrap(DataFrameReader, "table", _opened)
     wrap(DataStreamReader, "table", _read)
     wrap(DataFrameWriter, "saveAsTable", _written)
     wrap(DataFrameWriter, "insertInto", _read)

@@ -1,12 +1,19 @@
 """Databricks' paths for Spark: what code writes to where the data lies here."""
 import os
 
-from flowctl_rt import attempt, paths
+from flowctl_rt import attempt, paths, spark_facts
 
 _SCHEMES = ("s3:", "s3a:", "s3n:", "abfss:", "abfs:", "wasb:", "wasbs:", "gs:", "adl:", "hdfs:", "http:", "https:", "jdbc:", "memory:")
 
 
 def local(url):
+    """The path for Spark, of what may become a table."""
+    path = _local(url)
+    spark_facts.touch(path)
+    return path
+
+
+def _local(url):
     """The path for Spark. dbfs:/x, /x, /Volumes and /Workspace lead into the data
     directory, as for dbutils.fs; so does a bare path, but for one that lies under
     the task's code or the data directory, or that is here and not in DBFS."""

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 
-from flowctl_rt import attempt, spark_driver, spark_paths, spark_profile
+from flowctl_rt import attempt, facts, spark_driver, spark_facts, spark_paths, spark_profile
 from flowctl_rt.spark_attach import SparkUnavailable, settings
 
 _HERE_ALWAYS = ("--master", "--deploy-mode")  # where it runs is settled
@@ -30,6 +30,9 @@ def run(context):
         jars = spec["jars"] + spark_driver.jars(spec)
     except spark_driver.Failure as e:
         raise SparkUnavailable(str(e)) from None
+    spec["conf"].setdefault(spark_facts.STAMP, spark_facts.stamp())
+    spark_facts.note(warehouse=spark_profile.warehouse(settings()))
+    facts.gap("read", "what the application's own code reads is not observed; its commits to Delta tables are found where their paths are known")
     properties = os.path.join(folder, "spark.properties")
     with open(properties, "w", encoding="utf-8") as f:
         os.chmod(properties, 0o600)

@@ -1,0 +1,274 @@
+"""What a task's Spark session reads and writes, for the engine.
+
+Reads are told by the listener in the JVM (spark_listener.py). Writes are read
+by the engine in the tables' own logs: it finds the commits by the mark that
+each of them carries, and the tables by the list that is kept here, in
+tables.jsonl of the attempt's folder.
+"""
+import json
+import os
+
+from flowctl_rt import attempt, facts
+
+STAMP = "spark.databricks.delta.commitInfo.userMetadata"
+_MOST = 64  # reads of a kind that are told
+_HASHED = 64 << 20  # bytes of the largest input that is hashed
+_FILES = 1000  # files of the largest folder that is looked at
+_DRAIN = 3000  # ms to wait for the last queries to be heard of
+_touched = set()
+_asks = []  # [matcher, what was asked, version or None]
+_session = _reads = None
+
+
+def stamp():
+    """What each commit of this attempt says of it. An author's own text wins over it."""
+    c = attempt().context
+    return json.dumps({"flowctl": {"run": c.get("job_run_id"), "task": c.get("task_key"), "attempt": c.get("attempt", 0)}}, separators=(",", ":"))
+
+
+def note(**line):
+    """Append a line to the list that the engine reads at the end."""
+    with open(os.path.join(facts.folder(), "tables.jsonl"), "a", encoding="utf-8") as f:
+        f.write(json.dumps(line) + "\n")
+
+
+def touch(path, name=None):
+    """A folder that may be a table's was named by the code. Anything else in it does no harm."""
+    if isinstance(path, str) and path.startswith("file:"):
+        path = "/" + path[5:].lstrip("/")
+    if not isinstance(path, str) or not path.startswith("/") or (path, name) in _touched or len(_touched) > 5000:
+        return
+    _touched.add((path, name))
+    try:
+        note(path=path, **({"name": name} if name else {}))
+    except OSError:
+        pass  # a full disk: the task goes on
+
+
+def attached(session, jvm, who, warehouse):
+    """A session has been made, or found again after a restart of Python."""
+    global _session, _reads
+    conf, kept = session._jsparkSession.conf(), jvm.System.getProperties()
+    if not conf.getOption(STAMP).isDefined():
+        conf.set(STAMP, stamp())
+    _session = session
+    try:
+        note(attached=who, warehouse=warehouse)
+        _reads = kept.get(who + ".reads")
+        if _reads is None:
+            from flowctl_rt import spark_listener
+
+            made = spark_listener.make(jvm)
+            session._jsparkSession.listenerManager().register(made)
+            kept.put(who + ".reads", made)
+            _reads = made
+    except Exception as e:
+        facts.gap("read", "what Spark reads is not observed: %s" % (str(e).split("\n")[0] or type(e).__name__))
+
+
+def opened(frame, asked=(), matcher=None):
+    """A table or files were opened as a data frame. asked: {"versionAsOf": 3}, as the code has it."""
+    if _reads is None or not hasattr(frame, "_jdf"):
+        return frame
+    try:
+        lines = _lines(_reads.opened(frame._jdf))
+    except Exception:
+        return frame  # whatever is wrong with the frame shows when it is used
+    for key, value in dict(asked).items():
+        here = [l for l in lines if l[0] == "delta" and (matcher is None or matcher(l))]
+        exact = [l for l in here if key == "versionAsOf" and l[2] == str(value)]
+        found = (exact or here)[:1] if exact or len(here) == 1 else []
+        _asks.append([matcher or _one(found), {key: value}, found[0][2] if found else None])
+    return frame
+
+
+def _one(lines):
+    paths = [l[1] for l in lines]
+    return lambda l: l[1] in paths
+
+
+def named(catalog, parts):
+    """Whether a line of the listener is about the table of that name."""
+    from flowctl_rt.spark_names import FORMATS, folded
+
+    if len(parts) == 2 and parts[0].lower() in FORMATS:
+        from flowctl_rt import spark_paths
+
+        path = spark_paths.local(parts[1])
+        path = path[5:] if path.startswith("file:") else path
+        return lambda l: l[1].rstrip("/") == path.rstrip("/")
+    t = catalog.names.table(parts)
+    full = "%s.%s" % (folded(t[0], t[1]), t[2].lower()) if t else None
+    return lambda l: full is not None and l[4].lower().endswith("." + full)
+
+
+def statement(catalog, sql, frame):
+    """A SQL statement has run, or was made a frame of."""
+    from flowctl_rt.spark_names import chain_at
+    from flowctl_rt.spark_tokens import SPACE, tokens
+
+    toks = [t for t in tokens(sql) if t.kind != SPACE]
+    query = bool(toks) and toks[0].upper in ("SELECT", "WITH", "FROM", "TABLE", "VALUES", "(")
+    found = False
+    for i in range(1, len(toks) - 3):
+        if toks[i].upper in ("VERSION", "TIMESTAMP") and toks[i + 1].upper == "AS" and toks[i + 2].upper == "OF":
+            start = i - 1
+            while start >= 2 and toks[start - 1].text == ".":
+                start -= 2
+            name = chain_at(toks, start)
+            if name is None:
+                continue
+            found = True
+            asked = {toks[i].text.lower() + "AsOf": toks[i + 3].value}
+            if query:
+                opened(frame, asked, named(catalog, name.parts))
+            else:
+                _asks.append([named(catalog, name.parts), asked, None])
+    if query and not found:
+        opened(frame)
+
+
+def end():
+    """Tell what was read, when all is over."""
+    global _reads
+    if _session is None:
+        return
+    from flowctl_rt import spark_attach
+
+    jvm = _session._jvm
+    _versions(jvm)
+    if _reads is None:
+        return
+    try:
+        _session._jsc.sc().listenerBus().waitUntilEmpty(_DRAIN)
+    except Exception:
+        facts.gap("read", "the last queries may be missing: the driver was still busy with others %d ms after the task's end" % _DRAIN)
+    head, _, rest = _reads.report().partition("\n")
+    ran, _, seen = rest.partition("\n\n")
+    more, _, trouble = head.partition("\t")
+    if trouble:
+        facts.gap("read", "a query's plan could not be read: " + trouble)
+    left = int(more) + _tell(_lines(ran), _lines(seen))
+    if left:
+        facts.gap("read", "%d more tables, versions or files were read" % left)
+    note(drained=spark_attach.name())
+    _reads = None
+
+
+def _lines(text):
+    return [l.split("\t") for l in text.strip("\n").split("\n") if l.count("\t") == 6]
+
+
+def _tell(ran, seen):
+    """Facts of lines; how many are left out."""
+    paths = {l[1] for l in ran}
+    versions = {(l[1], l[2]) for l in ran}
+    known = [(l, "plan") for l in ran]
+    for l in seen:  # not every use of a frame is a query: df.rdd and the JVM's own machine learning are none
+        if l[1] not in paths or l[0] == "delta" and (l[1], l[2]) not in versions and _asked(l):
+            known.append((l, "hook"))
+    left, count = 0, {}
+    for l, how in known:
+        count[l[0]] = count.get(l[0], 0) + 1
+        if count[l[0]] > _MOST:
+            left += 1
+        elif l[0] == "delta":
+            facts.emit("read", json.dumps(_table(l, how)))
+        elif l[0] == "file":
+            facts.emit("read", json.dumps(dict(_files(l[1]), format=l[5], how=how, sure=how == "plan")))
+        elif l[0] == "wrote":
+            facts.emit("wrote", json.dumps(dict(_place(l[1]), format=l[5], how=how, sure=True)))
+        else:
+            facts.gap("read", "%s: neither a table nor files; its content is not recorded" % l[1].split("?")[0][:200])
+    return left
+
+
+def _table(l, how):
+    from flowctl_rt import spark_patch
+
+    path, version, table, name = l[1], l[2], l[3], l[4]
+    fact = dict(_place(path), kind="delta", table=table, version=int(version), how=how, sure=how == "plan" and l[6] == "1")
+    name = name[len("spark_catalog."):] if name.startswith("spark_catalog.") else name
+    name = spark_patch.catalog.names.unfold(name) if name else _name_of(path)
+    if name:
+        fact["name"] = name
+    asked = _asked(l)
+    if asked:
+        fact["asked"] = asked
+    return fact
+
+
+def _name_of(path):
+    """The name of the table in a folder, as far as the code has named it."""
+    return next((n for p, n in _touched if p == path and n), None)
+
+
+def _asked(l):
+    """What the code asked for where it got this version."""
+    for matcher, asked, version in _asks:
+        if matcher(l) and (version == l[2] or version is None and str(asked.get("versionAsOf", l[2])) == l[2]):
+            return asked
+    return None
+
+
+def _place(path):
+    shown = facts.name(path)
+    return {"kind": "file", "path": path, **({"workspace_path": shown} if shown != path and shown.startswith("/") else {})}
+
+
+def _files(path):
+    """A file, or a folder of files: its digest if it is small, else its size and the time of its last change."""
+    fact, found, size, newest = _place(path), [], 0, 0.0
+    for file in _below(path):
+        try:
+            st = os.stat(file)
+        except OSError:
+            continue
+        found.append(file)
+        size, newest = size + st.st_size, max(newest, st.st_mtime)
+        if len(found) >= _FILES:
+            fact["more"] = True
+            break
+    if not found:
+        return dict(fact, gone=True)
+    fact.update(files=len(found), size=size, mtime=int(newest * 1000))
+    if newest > facts._began:
+        fact["changed"] = True  # since the task began: what was read may have been what was there before
+    if size <= _HASHED and len(found) < _FILES:
+        fact["sha256"] = _digest(path, found)
+    return fact
+
+
+def _below(path):
+    if os.path.isfile(path):
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for n in sorted(names):
+            if not n.startswith((".", "_")):
+                yield os.path.join(folder, n)
+
+
+def _digest(path, files):
+    """Of a file its own SHA-256, of a folder that of the lines DIGEST, two spaces, PATH."""
+    lines = []
+    for file in files:
+        h = facts.sha256()
+        with open(file, "rb") as f:
+            for part in iter(lambda: f.read(1 << 20), b""):
+                h.update(part)
+        lines.append("%s  %s\n" % (h.hexdigest(), os.path.relpath(file, path)))
+    if files == [path]:
+        return lines[0].split(" ")[0]
+    return facts.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _versions(jvm):
+    found = {"spark": _session.version, "java": jvm.System.getProperty("java.version")}
+    try:
+        found["scala"] = jvm.scala.util.Properties.versionNumberString()
+        found["delta"] = getattr(jvm.io.delta, "package").VERSION()
+    except Exception:
+        pass  # the others tell enough
+    facts.emit("runtime", json.dumps(found))
