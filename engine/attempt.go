@@ -131,7 +131,7 @@ type report struct {
 	a      *attempt
 	end    bool // the runner has returned: the attempt's slot is free
 	output *store.Output
-	fact   json.RawMessage
+	fact   json.RawMessage // of the attempt; without one, of the run
 }
 
 func (e *Engine) takeReport(m report) {
@@ -144,6 +144,11 @@ func (e *Engine) takeReport(m report) {
 		}
 		defer e.fill()
 	}
+	if m.a == nil {
+		e.batch.facts = append(e.batch.facts, fact{of: m.run, data: m.fact, maybe: true})
+		e.batch.linger(e.now())
+		return
+	}
 	r := e.live[m.run]
 	if r == nil {
 		return
@@ -155,7 +160,7 @@ func (e *Engine) takeReport(m report) {
 		e.batch.outputs[m.a.id] = *m.output
 	}
 	if m.fact != nil {
-		e.batch.facts = append(e.batch.facts, fact{m.a.id, m.fact})
+		e.batch.facts = append(e.batch.facts, fact{of: m.a.id, data: m.fact, maybe: m.a.what.Resumed})
 		e.batch.linger(e.now())
 	}
 	if m.ev == nil {

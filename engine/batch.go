@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"flowctl/engine/jobrun"
@@ -31,9 +33,11 @@ type changed struct {
 	list   []*jobrun.TaskRun
 }
 
+// fact is what is told of an attempt or, under its id, of a run.
 type fact struct {
-	attempt int64
-	data    json.RawMessage
+	of    int64
+	data  json.RawMessage
+	maybe bool // it may have been told before: an engine was killed since
 }
 
 func (b *batch) add(r *jobrun.Run, header bool, tasks []*jobrun.TaskRun, entry jobrun.Entry, now time.Time) {
@@ -146,7 +150,10 @@ func (e *Engine) write(tx *store.Tx) error {
 		}
 	}
 	for _, f := range b.facts {
-		if err := tx.AddFact(f.attempt, f.data); err != nil {
+		if f.maybe && slices.ContainsFunc(tx.Facts(f.of), func(old json.RawMessage) bool { return bytes.Equal(old, f.data) }) {
+			continue
+		}
+		if err := tx.AddFact(f.of, f.data); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"flowctl/engine/jobrun"
 	"flowctl/engine/store"
+	"flowctl/jobspec"
 	"flowctl/tasks"
 )
 
@@ -35,6 +36,9 @@ type Options struct {
 	// RunEnded is told that a run is over, after it is on disk: what it
 	// shares among its tasks can go. It must not block. Nil: nobody listens.
 	RunEnded func(run int64)
+	// Origin tells where a run's code comes from, when the run begins. It runs
+	// beside the run, and ends with ctx at the latest. Nil: nobody knows.
+	Origin func(ctx context.Context, code tasks.Code, job *jobspec.Job) []tasks.Fact
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 	// WorkspaceURL and WorkspaceID answer {{workspace.url}} and {{workspace.id}}.
@@ -78,6 +82,7 @@ type Engine struct {
 	done       chan struct{} // closed by the loop when it has ended
 	err        error         // why the loop ended by itself; read after done
 	hands      sync.WaitGroup
+	origins    sync.WaitGroup
 	watchers   watchers
 	jobWatches jobWatches
 	probe      func(point string) // told before and after each commit; nil but in tests
@@ -134,6 +139,7 @@ func start(s *store.Store, opt Options, probe func(point string)) (*Engine, erro
 // this machine go on, and the next engine picks them up. It returns the error
 // that stopped the loop, if one did.
 func (e *Engine) Close() error {
+	e.origins.Wait() // a run may be over sooner than it is known what its code was
 	e.stopOnce.Do(func() { close(e.stop) })
 	<-e.done
 	e.hands.Wait()

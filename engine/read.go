@@ -95,7 +95,8 @@ func (e *Engine) Output(_ context.Context, attempt int64) (store.Output, error) 
 	return o, err
 }
 
-// Facts reads what an attempt reported about itself.
+// Facts reads what an attempt reported about itself or, by the id of a run,
+// what is known of where its code came from.
 func (e *Engine) Facts(_ context.Context, attempt int64) ([]json.RawMessage, error) {
 	var list []json.RawMessage
 	err := e.store.View(func(tx *store.Tx) error { list = tx.Facts(attempt); return nil })

@@ -136,4 +136,5 @@ func (e *Engine) enterRepaired(r *jobrun.Run) {
 	r.WorkspaceURL, r.WorkspaceID = e.opt.WorkspaceURL, e.opt.WorkspaceID
 	e.live[r.ID] = r
 	e.jobOf(r).active++
+	e.findOrigin(r) // its code may have changed
 }

@@ -195,6 +195,9 @@ func (e *Engine) request(r *jobrun.Run) error {
 	case jobrun.Queue:
 		j.queued = append(j.queued, r.ID)
 	}
+	if verdict != jobrun.Skip {
+		e.findOrigin(r)
+	}
 	return e.apply(r, jobrun.Requested{At: e.now(), Verdict: verdict, Reason: reason})
 }
 

@@ -77,6 +77,8 @@ type Code struct {
 	// Dir is the folder of the job file; relative paths start here. Empty for
 	// jobs made through the API.
 	Dir string `json:"dir,omitempty"`
+	// File is the job file itself; empty where it came through a pipe or the API.
+	File string `json:"file,omitempty"`
 	// Roots maps workspace path prefixes ("/Repos/ML") to local folders. The
 	// longest prefix wins; without a match a path is looked up in the local
 	// workspace tree.

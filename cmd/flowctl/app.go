@@ -87,6 +87,7 @@ func (e *env) openApp(home string, opt appOptions) (a *app, err error) {
 		Outbox:   outbox,
 		Parallel: opt.parallel, WorkspaceURL: opt.base, WorkspaceID: workspaceID, Log: log, Meter: opt.meter,
 		RunEnded: endSpark(home, log),
+		Origin:   local.Origin,
 		Runner:   withRemote(runnerTable(local.Runners(a.localOptions(e.python, opt.base))), remote),
 		Follower: remote.follower,
 	})

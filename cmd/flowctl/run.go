@@ -188,6 +188,9 @@ func (e *env) code(file string, roots []string) (tasks.Code, error) {
 		return tasks.Code{}, err
 	}
 	code := tasks.Code{Dir: dir, Roots: settings.WorkspaceRoots}
+	if file != "-" {
+		code.File = filepath.Join(dir, filepath.Base(file))
+	}
 	for _, r := range roots {
 		prefix, to, ok := strings.Cut(r, "=")
 		if !ok || !strings.HasPrefix(prefix, "/") {

@@ -164,6 +164,11 @@ func newRunsGetCmd(e *env) *cobra.Command {
 			if err := f.withOutputs(ctx, r); err != nil {
 				return err
 			}
+			if d.workspace == nil {
+				if err := d.withFacts(ctx, r); err != nil {
+					return err
+				}
+			}
 			return e.printJSON(r.raw)
 		}
 		return f.printResult(ctx, r)

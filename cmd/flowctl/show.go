@@ -120,6 +120,17 @@ func (f *following) withOutputs(ctx context.Context, r *shownRun) error {
 	return nil
 }
 
+// withFacts adds to a run's JSON what its attempts read, wrote and ran, under
+// a key that no workspace knows.
+func (d *door) withFacts(ctx context.Context, r *shownRun) error {
+	var facts json.RawMessage
+	if err := d.call(ctx, fmt.Sprintf("/flowctl/v1/facts?run_id=%d", r.RunID), nil, &facts); err != nil {
+		return err
+	}
+	r.raw["flowctl_facts"] = facts
+	return nil
+}
+
 // printResult prints a run's end: a table of its tasks, what failed and why,
 // what notebooks returned.
 func (f *following) printResult(ctx context.Context, r *shownRun) error {

@@ -52,6 +52,7 @@ func (s *Server) LocalHandler() http.Handler {
 	mux.HandleFunc("GET /flowctl/v1/watch", s.watch)
 	mux.Handle("GET /flowctl/v1/seq", handle(s.seq))
 	mux.Handle("GET /flowctl/v1/log", handle(s.log))
+	mux.Handle("GET /flowctl/v1/facts", handle(s.facts))
 	mux.Handle("POST /flowctl/v1/job", handle(s.keepJob))
 	mux.Handle("GET /flowctl/v1/job/versions", handle(s.jobVersions))
 	mux.Handle("POST /flowctl/v1/backfill", handle(s.startBackfill))

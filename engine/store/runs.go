@@ -236,7 +236,7 @@ func (tx *Tx) Output(attempt int64) (Output, error) {
 	return o, err
 }
 
-// AddFact stores one more fact of an attempt.
+// AddFact stores one more fact of an attempt or, by its id, of a run.
 func (tx *Tx) AddFact(attempt int64, fact json.RawMessage) error {
 	b := tx.own(bucketFacts)
 	n := int64(0)
@@ -247,7 +247,7 @@ func (tx *Tx) AddFact(attempt int64, fact json.RawMessage) error {
 	return b.Put(key(attempt, n), fact)
 }
 
-// Facts reads an attempt's facts, in the order in which they were reported.
+// Facts reads an attempt's or a run's facts, in the order in which they were reported.
 func (tx *Tx) Facts(attempt int64) []json.RawMessage {
 	var list []json.RawMessage
 	tx.own(bucketFacts).Scan(key(attempt), func(_, v []byte) bool {
@@ -294,8 +294,10 @@ func (tx *Tx) DeleteRun(r *jobrun.Run) error {
 			return fmt.Errorf("delete run %d: %w", r.ID, err)
 		}
 	}
-	if err := tx.own(bucketTasks).deleteAll(key(r.ID)); err != nil {
-		return fmt.Errorf("delete run %d: %w", r.ID, err)
+	for _, name := range []string{bucketTasks, bucketFacts} {
+		if err := tx.own(name).deleteAll(key(r.ID)); err != nil {
+			return fmt.Errorf("delete run %d: %w", r.ID, err)
+		}
 	}
 	for name, k := range map[string][]byte{bucketRuns: key(r.ID), bucketActive: key(r.ID), bucketByJob: key(r.JobID, r.ID)} {
 		if err := tx.own(name).Delete(k); err != nil {

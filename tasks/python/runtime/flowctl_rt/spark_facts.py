@@ -189,7 +189,7 @@ def _table(l, how):
     path, version, table, name = l[1], l[2], l[3], l[4]
     fact = dict(_place(path), kind="delta", table=table, version=int(version), how=how, sure=how == "plan" and l[6] == "1")
     name = name[len("spark_catalog."):] if name.startswith("spark_catalog.") else name
-    name = spark_patch.catalog.names.unfold(name) if name else _name_of(path)
+    name = _name_of(path) or (spark_patch.catalog.names.unfold(name) if name else "")
     if name:
         fact["name"] = name
     asked = _asked(l)

@@ -82,6 +82,7 @@ public class FlowctlReads implements org.apache.spark.sql.util.QueryExecutionLis
       String[] had = (String[]) to.get(e.getKey());
       if (had != null) {
         if (line[6].equals("1")) had[6] = "1";
+        if (had[5].equals("Text")) had[5] = line[5]; // how a schema is found out
       } else if (to.size() < MOST) to.put(e.getKey(), line);
       else more++;
     }
