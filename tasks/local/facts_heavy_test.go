@@ -207,3 +207,67 @@ func (l *lab) twoAtOnce() {
 		}
 	}
 }
+
+// MLflow's runs are named with their declared inputs, model versions with the
+// run and the digest of what they are; a model that is loaded was read.
+func TestMLflowFacts(t *testing.T) {
+	l := sparkLab(t)
+	rec := l.task("train", `
+import mlflow, pandas as pd
+class Twice(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return model_input
+with mlflow.start_run():
+    mlflow.log_metric("rmse", 0.9)
+    mlflow.log_input(mlflow.data.from_pandas(pd.DataFrame({"x": [1]}), name="ratings"), context="training")
+    info = mlflow.pyfunc.log_model(name="model", python_model=Twice())
+made = mlflow.register_model(info.model_uri, "engine")
+client = mlflow.MlflowClient()
+client.set_registered_model_alias("engine", "champion", made.version)
+client.transition_model_version_stage("engine", made.version, "Staging")
+print(mlflow.pyfunc.load_model("models:/engine@champion").metadata.run_id)`)
+	type said struct {
+		Op, Experiment, Status, Name, Version, Digest, Alias, Stage string
+		RunID                                                       string `json:"run_id"`
+		SourceRun                                                   string `json:"source_run"`
+		Inputs                                                      []struct{ Name, Digest, Context string }
+	}
+	all := func(kind string) map[string]said {
+		found := map[string]said{}
+		for _, raw := range rec.Facts(kind) {
+			var s said
+			require.NoError(t, json.Unmarshal([]byte(raw), &s))
+			found[s.Op] = s
+		}
+		return found
+	}
+	runs, models := all("mlflow_run"), all("model")
+	assert.Equal(t, "/Jobs/lab", runs["started"].Experiment)
+	id := runs["started"].RunID
+	assert.NotEmpty(t, id)
+	assert.Equal(t, id, runs["ended"].RunID)
+	assert.Equal(t, "FINISHED", runs["ended"].Status)
+	require.Len(t, runs["ended"].Inputs, 1)
+	assert.Equal(t, "ratings", runs["ended"].Inputs[0].Name)
+	assert.Equal(t, "training", runs["ended"].Inputs[0].Context)
+	assert.Equal(t, id, models["logged"].SourceRun)
+	created := models["created"]
+	assert.Equal(t, []string{"engine", "1", id}, []string{created.Name, created.Version, created.SourceRun})
+	assert.Regexp(t, "^sha256:[0-9a-f]{64}$", created.Digest)
+	assert.Equal(t, "champion", models["alias"].Alias)
+	assert.Equal(t, "Staging", models["stage"].Stage)
+	var read []said
+	for _, raw := range rec.Facts("read") {
+		var s said
+		require.NoError(t, json.Unmarshal([]byte(raw), &s))
+		read = append(read, s)
+	}
+	require.Len(t, read, 1, rec.Facts("read"))
+	assert.Equal(t, []string{"engine", "1"}, []string{read[0].Name, read[0].Version})
+	assert.Empty(t, rec.Facts("gap"))
+	var versions string
+	for _, raw := range rec.Facts("runtime") {
+		versions += raw
+	}
+	assert.Contains(t, versions, `"mlflow":"3.17.2"`)
+}

@@ -65,9 +65,9 @@ def source(path, data, via):
 def end():
     """Tell what else has run: the modules of the job's own code, and Spark's part. Never fails."""
     steps = [modules, _versions]
-    spark = sys.modules.get("flowctl_rt.spark_facts")
-    if spark is not None:
-        steps.append(spark.end)
+    for loaded in ("flowctl_rt.spark_facts", "flowctl_rt.mlflow_facts"):
+        if loaded in sys.modules:
+            steps.append(sys.modules[loaded].end)
     for step in steps:
         try:
             step()

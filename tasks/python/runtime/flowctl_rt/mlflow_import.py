@@ -7,6 +7,8 @@ Databricks, and by default belong to the experiment of the job.
 import os
 import sys
 
+from flowctl_rt import mlflow_facts
+
 _WORKSPACE = ("databricks", "databricks-uc", "uc")
 
 
@@ -47,6 +49,7 @@ def change(module):
     client.MlflowClient.__init__ = made
     _stores(tracking, registry)
     _context()
+    mlflow_facts.install(client.MlflowClient)
 
 
 def _everywhere(module, name):

@@ -235,7 +235,7 @@ def _files(path):
     if newest > facts._began:
         fact["changed"] = True  # since the task began: what was read may have been what was there before
     if size <= _HASHED and len(found) < _FILES:
-        fact["sha256"] = _digest(path, found)
+        fact["sha256"] = digest(path, found)
     return fact
 
 
@@ -250,7 +250,7 @@ def _below(path):
                 yield os.path.join(folder, n)
 
 
-def _digest(path, files):
+def digest(path, files):
     """Of a file its own SHA-256, of a folder that of the lines DIGEST, two spaces, PATH."""
     lines = []
     for file in files:
