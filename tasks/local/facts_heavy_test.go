@@ -262,7 +262,7 @@ print(mlflow.pyfunc.load_model("models:/engine@champion").metadata.run_id)`)
 		require.NoError(t, json.Unmarshal([]byte(raw), &s))
 		read = append(read, s)
 	}
-	require.Len(t, read, 1, rec.Facts("read"))
+	require.Len(t, read, 1, "%v %v", rec.Facts("read"), rec.Facts("gap"))
 	assert.Equal(t, []string{"engine", "1"}, []string{read[0].Name, read[0].Version})
 	assert.Empty(t, rec.Facts("gap"))
 	var versions string

@@ -52,8 +52,8 @@ def _after(cls, name, tell):
     setattr(cls, name, type(real)(method) if bound else method)
 
 
-def _emit(kind, **data):
-    facts.emit(kind, json.dumps({k: v for k, v in data.items() if v not in (None, "", [])}, default=str))
+def _emit(what, **data):
+    facts.emit(what, json.dumps({k: v for k, v in data.items() if v not in (None, "", [])}, default=str))
 
 
 def _run_started(run, client, experiment_id, *args, **kwargs):
