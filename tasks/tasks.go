@@ -132,9 +132,24 @@ type Sink interface {
 	Note(text string)
 }
 
-// Fact is one statement about an attempt, kept with it.
+// Fact is one statement about an attempt, kept with it: a number, a name or a
+// digest, never data. The kinds of the local runners, by what is in them:
+//
+//	source       files of code that ran: path from the code's root, sha256, size, via; blob: its bytes are kept
+//	runtime      Python, platform, time zone; versions of Spark, Delta, Java, MLflow
+//	environment  the packages that could be imported
+//	read         a Delta table (table id, version, what was asked for), files, a model
+//	wrote        a commit to a Delta table (before, after, operation, rows), files
+//	mlflow_run   a run that began or ended, with its declared inputs
+//	model        a version that was made, an alias, a stage
+//	git_snapshot the commit of a git_source
+//	warning      what people should know
+//	gap          what is known not to be known: what, detail
+//
+// how says where a fact comes from: the table's log, the query's plan, a hook;
+// sure is false where it may be otherwise.
 type Fact struct {
-	Kind string          `json:"kind"` // "read", "wrote", "model", "mlflow_run", "source", "environment", "warning", "gap", …
+	Kind string          `json:"kind"`
 	Data json.RawMessage `json:"data"`
 }
 

@@ -38,6 +38,9 @@ func (r *Runner) Run(ctx context.Context, a tasks.Attempt, out tasks.Sink) (task
 		if err := out.SetHandle(strconv.FormatInt(id, 10)); err != nil {
 			return tasks.Result{}, err
 		}
+		if err := out.Report(unobserved); err != nil {
+			return tasks.Result{}, err
+		}
 	}
 	run, err := r.follow(ctx, id, out)
 	if errors.Is(err, tasks.ErrDetach) {
@@ -48,6 +51,9 @@ func (r *Runner) Run(ctx context.Context, a tasks.Attempt, out tasks.Sink) (task
 	}
 	return r.result(ctx, run, a, out)
 }
+
+// unobserved says what is not known of a task that runs elsewhere.
+var unobserved = tasks.Fact{Kind: "gap", Data: json.RawMessage(`{"what":"data","detail":"the task runs on a workspace: what it reads and writes there is not observed"}`)}
 
 func detached(ctx context.Context) bool { return errors.Is(context.Cause(ctx), tasks.ErrDetach) }
 

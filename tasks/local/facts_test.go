@@ -158,3 +158,28 @@ f.write('{"t":"fact","kind":"mine"}\n{"t":"fact","data":{}}\n')
 	require.Len(t, rec.Facts("gap"), 1)
 	assert.Contains(t, rec.Facts("gap")[0], "facts of the task's process are left out")
 }
+
+// Files that plain Python reads and writes by a workspace's paths are inputs and outputs.
+func TestFileFacts(t *testing.T) {
+	l := newLab(t)
+	l.write("s.py", `
+import io, os
+os.makedirs("/Volumes/c/s/v")
+open("/Volumes/c/s/v/out.txt", "w").write("one")
+with io.open(file="/dbfs/in.csv", mode="rb") as f:
+    f.read()
+open(__file__).read()
+`)
+	in := filepath.Join(l.home, "fs", "dbfs", "in.csv")
+	require.NoError(t, os.MkdirAll(filepath.Dir(in), 0o700))
+	require.NoError(t, os.WriteFile(in, []byte("id\n1\n"), 0o600))
+	res, log, rec := l.script("s.py")
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	require.Len(t, rec.Facts("read"), 1)
+	assert.Contains(t, rec.Facts("read")[0], `"path": "`+in+`"`)
+	assert.Contains(t, rec.Facts("read")[0], `"workspace_path": "/dbfs/in.csv"`)
+	assert.Contains(t, rec.Facts("read")[0], sum("id\n1\n"))
+	require.Len(t, rec.Facts("wrote"), 1)
+	assert.Contains(t, rec.Facts("wrote")[0], `"workspace_path": "/Volumes/c/s/v/out.txt"`)
+	assert.Contains(t, rec.Facts("wrote")[0], sum("one"))
+}

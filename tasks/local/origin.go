@@ -141,6 +141,9 @@ func parseStatus(text string) *gitOrigin {
 // user of an ssh address is none: it is the same for all.
 func withoutLogin(address string) string {
 	u, err := url.Parse(address)
+	if err != nil && strings.Contains(address, "://") {
+		return "" // what cannot be read may hold a password
+	}
 	if err != nil || u.User == nil || u.Scheme == "ssh" && !hasPassword(u) {
 		return address
 	}

@@ -16,6 +16,8 @@
 //	              output.log that it wrote
 //	secrets.json  scope → key → value, until the attempt has ended
 //	child-N/      an attempt directory of each dbutils.notebook.run
+//	tables.jsonl  tables and folders that the code named, for the engine to look
+//	              for this attempt's commits in their logs
 //	overlays      folders of packages that %pip installed, one a line
 //	lock          held (flock) through an inherited descriptor as long as the
 //	              process lives; that, not a pid, says whether it is alive

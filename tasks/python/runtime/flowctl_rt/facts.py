@@ -64,7 +64,7 @@ def source(path, data, via):
 
 def end():
     """Tell what else has run: the modules of the job's own code, and Spark's part. Never fails."""
-    steps = [modules, _versions]
+    steps = [modules, _versions, _files]
     for loaded in ("flowctl_rt.spark_facts", "flowctl_rt.mlflow_facts"):
         if loaded in sys.modules:
             steps.append(sys.modules[loaded].end)
@@ -176,6 +176,15 @@ def keep(digest, data):
             pass
         return False
     return True
+
+
+def _files():
+    """Tell the files that went through Python's own open, by the paths of a workspace."""
+    paths = sys.modules.get("flowctl_rt.paths")
+    if paths is not None and paths.opened:
+        from flowctl_rt import file_facts
+
+        file_facts.opened(paths.opened)
 
 
 def _versions():

@@ -133,10 +133,10 @@ def _digest(client, uri):
     path = "/" + uri[5:].lstrip("/") if uri.startswith("file:") else uri
     if not path.startswith("/") or not os.path.isdir(path):
         return None
-    from flowctl_rt import spark_facts
+    from flowctl_rt import file_facts
 
     files = [os.path.join(f, n) for f, _, names in sorted(os.walk(path)) for n in sorted(names)]
     if sum(os.path.getsize(f) for f in files) > _HASHED:
         facts.gap("mlflow", "%s is larger than %d MiB and was not hashed" % (path, _HASHED >> 20))
         return None
-    return "sha256:" + spark_facts.digest(path, files)
+    return "sha256:" + file_facts.digest(path, files)

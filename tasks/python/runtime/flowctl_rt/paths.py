@@ -9,6 +9,7 @@ import os
 _PREFIXES = ("/dbfs/", "/Volumes/", "/Workspace/")
 _TOPS = ("/dbfs", "/Volumes", "/Workspace")
 _roots = {}
+opened = set()  # (file, whether to write)
 _stat = os.stat
 
 
@@ -18,7 +19,7 @@ def install(roots):
     import builtins
     import io
 
-    builtins.open = io.open = _Mapped(io.open)
+    builtins.open = io.open = _Opened(io.open)
     for name in ("open", "stat", "lstat", "listdir", "scandir", "mkdir", "remove", "unlink", "rmdir", "access", "chmod",
                  "utime", "truncate", "readlink", "chdir", "statvfs", "chown", "getxattr", "setxattr", "listxattr",
                  "removexattr"):
@@ -44,6 +45,18 @@ class _Mapped:
             if name in kwargs:
                 kwargs[name] = mapped(kwargs[name])
         return self.real(**kwargs)
+
+
+class _Opened(_Mapped):
+    """open, which takes note of the files that it leads to."""
+
+    def __call__(self, *args, **kwargs):
+        path = args[0] if args else kwargs.get("file")
+        real = mapped(path)
+        if real is not path and len(opened) < 10000:
+            mode = str(args[1] if len(args) > 1 else kwargs.get("mode", "r"))
+            opened.update((real, w) for w in (False, True) if (set(mode) & set("wxa+") if w else set(mode) & set("r+") or mode == "b"))
+        return super().__call__(*args, **kwargs)
 
 
 class _MappedPair(_Mapped):

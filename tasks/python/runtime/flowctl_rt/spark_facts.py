@@ -8,12 +8,10 @@ tables.jsonl of the attempt's folder.
 import json
 import os
 
-from flowctl_rt import attempt, facts
+from flowctl_rt import attempt, facts, file_facts
 
 STAMP = "spark.databricks.delta.commitInfo.userMetadata"
 _MOST = 64  # reads of a kind that are told
-_HASHED = 64 << 20  # bytes of the largest input that is hashed
-_FILES = 1000  # files of the largest folder that is looked at
 _DRAIN = 3000  # ms to wait for the last queries to be heard of
 _touched = set()
 _asks = []  # [matcher, what was asked, version or None]
@@ -175,9 +173,9 @@ def _tell(ran, seen):
         elif l[0] == "delta":
             facts.emit("read", json.dumps(_table(l, how)))
         elif l[0] == "file":
-            facts.emit("read", json.dumps(dict(_files(l[1]), format=l[5], how=how, sure=how == "plan")))
+            facts.emit("read", json.dumps(dict(file_facts.described(l[1]), format=l[5], how=how, sure=how == "plan")))
         elif l[0] == "wrote":
-            facts.emit("wrote", json.dumps(dict(_place(l[1]), format=l[5], how=how, sure=True)))
+            facts.emit("wrote", json.dumps(dict(file_facts.place(l[1]), format=l[5], how=how, sure=True)))
         else:
             facts.gap("read", "%s: neither a table nor files; its content is not recorded" % l[1].split("?")[0][:200])
     return left
@@ -187,7 +185,7 @@ def _table(l, how):
     from flowctl_rt import spark_patch
 
     path, version, table, name = l[1], l[2], l[3], l[4]
-    fact = dict(_place(path), kind="delta", table=table, version=int(version), how=how, sure=how == "plan" and l[6] == "1")
+    fact = dict(file_facts.place(path), kind="delta", table=table, version=int(version), how=how, sure=how == "plan" and l[6] == "1")
     name = name[len("spark_catalog."):] if name.startswith("spark_catalog.") else name
     name = _name_of(path) or (spark_patch.catalog.names.unfold(name) if name else "")
     if name:
@@ -209,59 +207,6 @@ def _asked(l):
         if matcher(l) and (version == l[2] or version is None and str(asked.get("versionAsOf", l[2])) == l[2]):
             return asked
     return None
-
-
-def _place(path):
-    shown = facts.name(path)
-    return {"kind": "file", "path": path, **({"workspace_path": shown} if shown != path and shown.startswith("/") else {})}
-
-
-def _files(path):
-    """A file, or a folder of files: its digest if it is small, else its size and the time of its last change."""
-    fact, found, size, newest = _place(path), [], 0, 0.0
-    for file in _below(path):
-        try:
-            st = os.stat(file)
-        except OSError:
-            continue
-        found.append(file)
-        size, newest = size + st.st_size, max(newest, st.st_mtime)
-        if len(found) >= _FILES:
-            fact["more"] = True
-            break
-    if not found:
-        return dict(fact, gone=True)
-    fact.update(files=len(found), size=size, mtime=int(newest * 1000))
-    if newest > facts._began:
-        fact["changed"] = True  # since the task began: what was read may have been what was there before
-    if size <= _HASHED and len(found) < _FILES:
-        fact["sha256"] = digest(path, found)
-    return fact
-
-
-def _below(path):
-    if os.path.isfile(path):
-        yield path
-        return
-    for folder, folders, names in os.walk(path):
-        folders.sort()
-        for n in sorted(names):
-            if not n.startswith((".", "_")):
-                yield os.path.join(folder, n)
-
-
-def digest(path, files):
-    """Of a file its own SHA-256, of a folder that of the lines DIGEST, two spaces, PATH."""
-    lines = []
-    for file in files:
-        h = facts.sha256()
-        with open(file, "rb") as f:
-            for part in iter(lambda: f.read(1 << 20), b""):
-                h.update(part)
-        lines.append("%s  %s\n" % (h.hexdigest(), os.path.relpath(file, path)))
-    if files == [path]:
-        return lines[0].split(" ")[0]
-    return facts.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _versions(jvm):
