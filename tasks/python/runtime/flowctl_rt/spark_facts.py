@@ -142,7 +142,7 @@ def end():
     except Exception:
         facts.gap("read", "the last queries may be missing: the driver was still busy with others %d ms after the task's end" % _DRAIN)
     head, _, rest = _reads.report().partition("\n")
-    ran, _, seen = rest.partition("\n\n")
+    ran, _, seen = ("\n" + rest).partition("\n-\n")
     more, _, trouble = head.partition("\t")
     if trouble:
         facts.gap("read", "a query's plan could not be read: " + trouble)

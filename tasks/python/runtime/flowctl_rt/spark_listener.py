@@ -6,9 +6,10 @@ generated code: it needs no jar, and no query waits for a call back to Python.
 Only Delta's classes are reached by their names, since releases differ.
 
 A line of its report is: kind, path, version, table id, name, format, sure; with
-tabs between. kind is delta (a table), file (a file or folder), wrote (a folder
-of files) or other (what has no path). sure is 0 where the version is that of
-the analysis, and another one may have been read.
+tabs between. What ran comes first, then after a line "-" what was opened. kind
+is delta (a table), file (a file or folder), wrote (a folder of files) or other
+(what has no path). sure is 0 where the version is that of the analysis, and
+another one may have been read.
 """
 
 _SOURCE = r'''
@@ -71,7 +72,7 @@ public class FlowctlReads implements org.apache.spark.sql.util.QueryExecutionLis
 
   public synchronized String report() {
     StringBuilder b = new StringBuilder();
-    b.append(more).append('\t').append(clean(trouble)).append('\n').append(text(run)).append('\n');
+    b.append(more).append('\t').append(clean(trouble)).append('\n').append(text(run)).append("-\n");
     return b.append(text(opened)).toString();
   }
 
