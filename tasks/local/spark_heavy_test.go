@@ -354,17 +354,23 @@ public class Main {
 
 	l.libs = `[{"jar":"shop.jar"}]`
 	l.job = &jobspec.Job{JobClusters: []jobspec.JobCluster{{Key: "c", NewCluster: []byte(`{"spark_version":"18.0.x-scala2.13","spark_conf":{"spark.shop":"open","spark.master":"yarn"}}`)}}}
-	jar := func(args string) (tasks.Result, string) {
+	jar := func(args string) (tasks.Result, string, *taskstest.Recorder) {
 		a := l.attempt(jobspec.SparkJarTask, `{"main_class_name":"shop.Main","parameters":[`+args+`]}`)
 		a.Task.Compute.JobClusterKey = "c"
-		res, log, _ := l.do(a)
-		return res, log
+		return l.do(a)
 	}
-	res, log := jar(`"dbfs:/out/t"`)
+	res, log, rec := jar(`"dbfs:/out/t"`)
 	require.Equal(t, tasks.Success, res.Outcome, log)
 	assert.Contains(t, log, "3 open\n")
 	assert.DirExists(t, filepath.Join(l.home, "fs", "dbfs", "out", "t", "_delta_log"))
-	res, _ = jar(`"fail"`)
+	wrote := facts(t, rec, "wrote")
+	require.Len(t, wrote, 1, "its settings mark its commits")
+	assert.True(t, wrote[0].Sure)
+	assert.Equal(t, n(3), wrote[0].Rows)
+	assert.Equal(t, "jar", sources(t, rec)[filepath.Join(l.dir, "shop.jar")].Via)
+	require.Len(t, rec.Facts("gap"), 1)
+	assert.Contains(t, rec.Facts("gap")[0], "reads is not observed")
+	res, _, _ = jar(`"fail"`)
 	assert.Equal(t, tasks.Failed, res.Outcome)
 	assert.Equal(t, "ApplicationFailed: shop.Main ended with exit status 1: java.lang.IllegalStateException: no goods", res.Message)
 
