@@ -1,6 +1,7 @@
 package local_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 
 	"flowctl/jobspec"
 	"flowctl/tasks"
+	"flowctl/tasks/local"
 	"flowctl/tasks/taskstest"
 )
 
@@ -182,4 +184,22 @@ open(__file__).read()
 	require.Len(t, rec.Facts("wrote"), 1)
 	assert.Contains(t, rec.Facts("wrote")[0], `"workspace_path": "/Volumes/c/s/v/out.txt"`)
 	assert.Contains(t, rec.Facts("wrote")[0], sum("one"))
+}
+
+// A secret that the code has read is in no fact.
+func TestFactsHoldNoSecrets(t *testing.T) {
+	l := newLab(t)
+	l.runners = local.Runners(&local.Options{Secrets: func(context.Context, tasks.Attempt) (map[string]map[string]string, error) {
+		return map[string]map[string]string{"s": {"k": "hunter22hunter22"}}, nil
+	}})
+	l.write("s.py", `
+word = dbutils.secrets.get("s", "k")
+open("/dbfs/" + word, "w").write("x")
+`)
+	require.NoError(t, os.MkdirAll(filepath.Join(l.home, "fs", "dbfs"), 0o700))
+	res, log, rec := l.script("s.py")
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	require.Len(t, rec.Facts("wrote"), 1)
+	assert.Contains(t, rec.Facts("wrote")[0], "/dbfs/[REDACTED]")
+	assert.NotContains(t, rec.Facts("wrote")[0], "hunter22")
 }

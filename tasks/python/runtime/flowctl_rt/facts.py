@@ -18,6 +18,9 @@ _told = set()  # files that were told of
 
 def emit(kind, data):
     """Tell a fact; data is JSON. A child notebook's facts are those of its attempt."""
+    redact = sys.modules.get("flowctl_rt.redact")
+    if redact:  # no secret that the code has read may be in a path or a message
+        data = _clean(redact, data)
     line = '{"t":"fact","kind":"%s","data":%s}' % (kind, data)
     path = os.path.join(folder(), "events.jsonl")
     try:
@@ -31,6 +34,18 @@ def emit(kind, data):
             os.close(fd)
     except OSError:
         pass  # a full disk: the task goes on without the fact
+
+
+def _clean(redact, data):
+    clean = redact.clean(data)
+    if clean != data:
+        import json
+
+        try:
+            json.loads(clean)
+        except ValueError:  # a secret that looks like a part of JSON
+            return '{"redacted":true}'
+    return clean
 
 
 def folder():

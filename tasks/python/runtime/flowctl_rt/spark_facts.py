@@ -76,8 +76,14 @@ def opened(frame, asked=(), matcher=None):
         here = [l for l in lines if l[0] == "delta" and (matcher is None or matcher(l))]
         exact = [l for l in here if key == "versionAsOf" and l[2] == str(value)]
         found = (exact or here)[:1] if exact or len(here) == 1 else []
-        _asks.append([matcher or _one(found), {key: value}, found[0][2] if found else None])
+        _ask(matcher or _one(found), {key: value}, found[0][2] if found else None)
     return frame
+
+
+def _ask(matcher, asked, version):
+    """Keep what was asked for, until it is known what was read. A loop may ask without end."""
+    if len(_asks) < 1000:
+        _asks.append([matcher, asked, version])
 
 
 def _one(lines):
@@ -102,6 +108,14 @@ def named(catalog, parts):
 
 def statement(catalog, sql, frame):
     """A SQL statement has run, or was made a frame of."""
+    if _reads is not None:
+        try:
+            _statement(catalog, sql, frame)
+        except Exception:
+            pass  # it has run: what it asked for is not worth an error
+
+
+def _statement(catalog, sql, frame):
     from flowctl_rt.spark_names import chain_at
     from flowctl_rt.spark_tokens import SPACE, tokens
 
@@ -121,7 +135,7 @@ def statement(catalog, sql, frame):
             if query:
                 opened(frame, asked, named(catalog, name.parts))
             else:
-                _asks.append([named(catalog, name.parts), asked, None])
+                _ask(named(catalog, name.parts), asked, None)
     if query and not found:
         opened(frame)
 
