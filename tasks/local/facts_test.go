@@ -171,6 +171,10 @@ open("/Volumes/c/s/v/out.txt", "w").write("one")
 with io.open(file="/dbfs/in.csv", mode="rb") as f:
     f.read()
 open(__file__).read()
+try:
+    open("/Volumes/c/s/v/absent")
+except FileNotFoundError:
+    pass
 `)
 	in := filepath.Join(l.home, "fs", "dbfs", "in.csv")
 	require.NoError(t, os.MkdirAll(filepath.Dir(in), 0o700))

@@ -89,11 +89,15 @@ const tablesFile = "tables.jsonl"
 // reportWrites tells the commits that an attempt made to Delta tables, from
 // the tables' own logs. A commit is the attempt's if it says so; one without
 // such a mark (the author has set userMetadata himself) is taken for it if the
-// code named the table and the time fits.
+// code named the table and the time fits. What cannot be read is a gap: it does
+// not fail the attempt.
 func reportWrites(a tasks.Attempt, out tasks.Sink) error {
 	t, any, err := readTouched(a.Dir)
-	if !any || err != nil {
-		return err
+	if err != nil {
+		return reportGap(out, "wrote", "%v", err)
+	}
+	if !any {
+		return nil
 	}
 	for _, told := range t.sessions {
 		if !told {
@@ -105,7 +109,7 @@ func reportWrites(a tasks.Attempt, out tasks.Sink) error {
 	}
 	st, err := os.Stat(filepath.Join(a.Dir, "context.json"))
 	if err != nil {
-		return err
+		return reportGap(out, "wrote", "%v", err)
 	}
 	w := writes{a: a, out: out, since: st.ModTime().Add(-grain), names: t.names}
 	seen := map[string]bool{}
@@ -120,7 +124,7 @@ func reportWrites(a tasks.Attempt, out tasks.Sink) error {
 	for _, store := range t.stores {
 		logs, err := filepath.Glob(filepath.Join(globQuoted(store), "*", "*", "*", "_delta_log"))
 		if err != nil {
-			return err
+			return reportGap(out, "wrote", "%s: %v", store, err)
 		}
 		for _, log := range logs {
 			path := filepath.Dir(log)

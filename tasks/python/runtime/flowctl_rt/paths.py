@@ -51,12 +51,13 @@ class _Opened(_Mapped):
     """open, which takes note of the files that it leads to."""
 
     def __call__(self, *args, **kwargs):
+        file = super().__call__(*args, **kwargs)
         path = args[0] if args else kwargs.get("file")
         real = mapped(path)
         if real is not path and len(opened) < 10000:
-            mode = str(args[1] if len(args) > 1 else kwargs.get("mode", "r"))
-            opened.update((real, w) for w in (False, True) if (set(mode) & set("wxa+") if w else set(mode) & set("r+") or mode == "b"))
-        return super().__call__(*args, **kwargs)
+            mode = args[1] if len(args) > 1 else kwargs.get("mode", "r")
+            opened.update((real, to_write) for to_write, letters in ((False, "r+"), (True, "wxa+")) if set(mode) & set(letters))
+        return file
 
 
 class _MappedPair(_Mapped):
