@@ -152,6 +152,9 @@ func (p *printer) change(e jobrun.Entry, c jobrun.Change) {
 			p.plain(name, "RUNNING")
 		}
 	case jobrun.Terminated:
+		if t.began.IsZero() && p.logs[name] == nil {
+			p.openLog(name, c) // a workspace's task, whose output comes with its end
+		}
 		t.ended = e.At
 		p.finishLog(name)
 		text := endText(c.Status)

@@ -94,12 +94,8 @@ func createFor(ctx context.Context, c *rest.Client, job *jobspec.Job, token stri
 	}
 	once := c.Lasting(time.Nanosecond, nil)
 	for try := 0; ; try++ {
-		var list jobs.ListJobsResponse
-		if err := c.Get(ctx, "/api/2.2/jobs/list", url.Values{"name": {req.Name}}, &list); err != nil {
-			return 0, fmt.Errorf("look for the job: %w", err)
-		}
-		if len(list.Jobs) > 0 {
-			return list.Jobs[0].JobId, nil
+		if id, err := named(ctx, c, req.Name); err != nil || id != 0 {
+			return id, err
 		}
 		var ans jobs.CreateResponse
 		err := once.Post(ctx, "/api/2.2/jobs/create", req, &ans)
@@ -109,6 +105,29 @@ func createFor(ctx context.Context, c *rest.Client, job *jobspec.Job, token stri
 		var refused *rest.Error
 		if errors.As(err, &refused) && refused.Status/100 == 4 && refused.Status != 429 || ctx.Err() != nil || try == 10 {
 			return 0, fmt.Errorf("make the job: %w", err)
+		}
+	}
+}
+
+// named finds the job of a name; 0: there is none. The name is compared here
+// too: whatever else a workspace answers is somebody's own job.
+func named(ctx context.Context, c *rest.Client, name string) (int64, error) {
+	for token := ""; ; {
+		query := url.Values{"name": {name}}
+		if token != "" {
+			query.Set("page_token", token)
+		}
+		var page jobs.ListJobsResponse
+		if err := c.Get(ctx, "/api/2.2/jobs/list", query, &page); err != nil {
+			return 0, fmt.Errorf("look for the job: %w", err)
+		}
+		for _, j := range page.Jobs {
+			if j.Settings != nil && j.Settings.Name == name {
+				return j.JobId, nil
+			}
+		}
+		if token = page.NextPageToken; token == "" {
+			return 0, nil
 		}
 	}
 }

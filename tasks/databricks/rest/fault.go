@@ -79,6 +79,9 @@ func (c *Client) refused(resp *http.Response, path string, raw []byte) error {
 	}
 	if e.Message == "" {
 		e.Message = fmt.Sprintf("%s: the workspace answers %s", path, resp.Status)
+		if said := strings.TrimSpace(string(raw)); said != "" { // a gateway's page, or plain words
+			e.Message += fmt.Sprintf(": %.200q", said)
+		}
 	}
 	switch resp.StatusCode {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,

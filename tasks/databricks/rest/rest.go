@@ -138,6 +138,7 @@ type Body struct {
 	Data []byte
 	// Open makes the body anew for each try; nil: Data.
 	Open func() (io.ReadCloser, error)
+	Size int64 // of what Open gives
 }
 
 // Get asks for what a path and a query name.
@@ -244,6 +245,9 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", body.Type)
+		if body.Open != nil {
+			req.ContentLength = body.Size
+		}
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "flowctl")

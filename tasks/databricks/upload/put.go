@@ -1,7 +1,6 @@
 package upload
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -10,12 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"os"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -208,8 +207,11 @@ const maxJSON = 7 << 20
 
 func (s *sender) file(ctx context.Context, f File) error {
 	name := path.Join(s.folder, f.Name)
-	if f.Size > maxJSON && f.Format == "AUTO" {
-		return sendForm(ctx, s.client, name, f)
+	if f.Size > maxJSON {
+		return sendLarge(ctx, s.client, name+f.Ext, f)
+	}
+	if f.Format == "AUTO" {
+		name += f.Ext
 	}
 	raw, err := os.ReadFile(f.Path)
 	if err != nil {
@@ -232,30 +234,12 @@ func send(ctx context.Context, c *rest.Client, name, format, language string, co
 	}, nil)
 }
 
-// sendForm sends a large file as a form, straight from the disk.
-func sendForm(ctx context.Context, c *rest.Client, name string, f File) error {
-	var head bytes.Buffer
-	form := multipart.NewWriter(&head)
-	for _, kv := range [][2]string{{"path", name}, {"format", f.Format}, {"overwrite", "true"}} {
-		if err := form.WriteField(kv[0], kv[1]); err != nil {
-			return err
-		}
-	}
-	if _, err := form.CreateFormFile("content", path.Base(name)); err != nil {
-		return err
-	}
-	tail := "\r\n--" + form.Boundary() + "--\r\n"
-	open := func() (io.ReadCloser, error) {
-		r, err := os.Open(f.Path)
-		if err != nil {
-			return nil, err
-		}
-		return struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(bytes.NewReader(head.Bytes()), r, bytes.NewReader([]byte(tail))), r}, nil
-	}
-	return c.Do(ctx, http.MethodPost, "/api/2.0/workspace/import", nil, &rest.Body{Type: form.FormDataContentType(), Open: open}, nil)
+// sendLarge sends a large file as it is, straight from the disk: the way that
+// the Databricks CLI sends all files. What looks like a notebook becomes one.
+func sendLarge(ctx context.Context, c *rest.Client, name string, f File) error {
+	open := func() (io.ReadCloser, error) { return os.Open(f.Path) }
+	to := "/api/2.0/workspace-files/import-file/" + url.PathEscape(strings.TrimPrefix(name, "/"))
+	return c.Do(ctx, http.MethodPost, to, url.Values{"overwrite": {"true"}}, &rest.Body{Type: "application/octet-stream", Open: open, Size: f.Size}, nil)
 }
 
 // each calls fn for every element, n at once, and returns the first error.

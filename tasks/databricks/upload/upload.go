@@ -55,10 +55,11 @@ type Plan struct {
 // File is one file of the code.
 type File struct {
 	Name     string // path below the folder on the workspace; a notebook's has no extension
+	Ext      string // the extension that a notebook loses; AUTO drops it there
 	Path     string // on this machine
 	Size     int64
 	Sum      string // SHA-256 of the content
-	Format   string // of workspace/import: SOURCE, JUPYTER or AUTO
+	Format   string // of workspace/import: SOURCE or AUTO
 	Language string // of a SOURCE
 }
 
@@ -185,7 +186,7 @@ func (p *Plan) read(paths []string) error {
 	}
 	slices.SortFunc(p.Files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	for _, f := range p.Files {
-		fmt.Fprintf(sum, "%s\x00%s\x00%s\n", f.Name, f.Format, f.Sum)
+		fmt.Fprintf(sum, "%s\x00%s\x00%s\n", f.Name+f.Ext, f.Format, f.Sum)
 	}
 	p.Hash = hex.EncodeToString(sum.Sum(nil))[:20]
 	return nil
@@ -220,9 +221,10 @@ func (p *Plan) file(name string) (File, error) {
 	case f.Size > maxFile:
 		return f, fmt.Errorf("%s has %d MB; a workspace's files have at most %d: put it on a volume, or list it in .gitignore", name, f.Size>>20, maxFile>>20)
 	case isNotebook && strings.EqualFold(filepath.Ext(name), ".ipynb"):
-		f.Name, f.Format = strings.TrimSuffix(f.Name, filepath.Ext(f.Name)), "JUPYTER"
+		f.Ext = filepath.Ext(f.Name)
 	case isNotebook:
-		f.Name, f.Format, f.Language = strings.TrimSuffix(f.Name, filepath.Ext(f.Name)), "SOURCE", language
+		f.Ext, f.Format, f.Language = filepath.Ext(f.Name), "SOURCE", language
 	}
+	f.Name = strings.TrimSuffix(f.Name, f.Ext)
 	return f, nil
 }
