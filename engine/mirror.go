@@ -51,9 +51,7 @@ func (e *Engine) followRun(r *jobrun.Run) {
 func (e *Engine) see(run int64, s tasks.Seen) error {
 	ev := jobrun.Observed{At: e.now(), Handle: s.Handle, Run: statusOf(s.Status)}
 	for _, t := range s.Tasks {
-		ev.Tasks = append(ev.Tasks, jobrun.ObservedTask{
-			Key: t.Key, Number: t.Number, Handle: t.Handle, Status: statusOf(t.Status), Started: t.Started, Ended: t.Ended, Error: t.Error,
-		})
+		ev.Tasks = append(ev.Tasks, observed(t))
 		if err := e.keepLog(run, t); err != nil {
 			return err
 		}
@@ -67,24 +65,56 @@ func (e *Engine) see(run int64, s tasks.Seen) error {
 			return err
 		}
 		for _, t := range s.Tasks {
-			row := r.Task(t.Key)
-			if row == nil || t.Error == "" && t.Trace == "" && len(t.Output) == 0 {
+			id := attemptSeen(r, t)
+			if id == 0 || t.Error == "" && t.Trace == "" && len(t.Output) == 0 {
 				continue
 			}
 			if e.batch.outputs == nil {
 				e.batch.outputs = map[int64]store.Output{}
 			}
-			e.batch.outputs[row.Last().RunID] = store.Output{Error: t.Error, Trace: t.Trace, Value: t.Output}
+			e.batch.outputs[id] = store.Output{Error: t.Error, Trace: t.Trace, Value: t.Output}
 		}
 		return nil
 	})
+}
+
+func observed(t tasks.SeenTask) jobrun.ObservedTask {
+	o := jobrun.ObservedTask{
+		Key: t.Key, Item: t.Item, Total: t.Total, Number: t.Number, Handle: t.Handle, Status: statusOf(t.Status), Started: t.Started, Ended: t.Ended,
+		Error: oneLine(t.Error),
+	}
+	if c := t.Condition; c != nil {
+		o.Outcome, o.Operands = c.Outcome, &jobrun.Operands{Left: c.Left, Right: c.Right}
+	}
+	return o
+}
+
+// attemptSeen is the id here of an attempt that was seen there; 0: the run has
+// none such.
+func attemptSeen(r *jobrun.Run, t tasks.SeenTask) int64 {
+	row := r.Task(t.Key)
+	if row != nil && t.Item > 0 {
+		if t.Item > len(row.Items) {
+			return 0
+		}
+		row = row.Items[t.Item-1]
+	}
+	if row == nil {
+		return 0
+	}
+	for i := range row.Attempts {
+		if row.Attempts[i].Number == t.Number {
+			return row.Attempts[i].RunID
+		}
+	}
+	return 0
 }
 
 func (e *Engine) keepLog(run int64, t tasks.SeenTask) error {
 	if t.Log == "" {
 		return nil
 	}
-	dir := e.store.AttemptDir(run, t.Key, -1, t.Number)
+	dir := e.store.AttemptDir(run, t.Key, t.Item-1, t.Number)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("keep the log of %s: %w", t.Key, err)
 	}

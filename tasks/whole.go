@@ -36,9 +36,12 @@ type Seen struct {
 // SeenStatus is a status in the words of the wire.
 type SeenStatus struct{ State, Result, Code, Message string }
 
-// SeenTask is a task's latest attempt. What it left behind comes with its end.
+// SeenTask is an attempt of a task, or of an iteration of a for_each task.
+// What it left behind comes with its end.
 type SeenTask struct {
 	Key            string
+	Item           int // 1 + iteration index; 0: the task itself
+	Total          int // of a for_each: how many iterations it has, as far as that is known
 	Number         int // attempt_number
 	Handle         string
 	Status         SeenStatus
@@ -46,4 +49,8 @@ type SeenTask struct {
 	Error, Trace   string
 	Output         json.RawMessage
 	Log            string
+	Condition      *SeenCondition // of a condition task that was decided
 }
+
+// SeenCondition is how a condition came out, its operands resolved.
+type SeenCondition struct{ Left, Right, Outcome string }

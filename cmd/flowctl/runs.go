@@ -190,30 +190,8 @@ func newRunsOutputCmd(e *env) *cobra.Command {
 		}
 		return e.printJSON(out)
 	})
-	cmd.Flags().StringVar(&task, "task", "", "which task of a run with several")
+	cmd.Flags().StringVar(&task, "task", "", "which task of a run with several; each[2] is an iteration of each")
 	return cmd
-}
-
-// attemptOf is the latest attempt of a run's task; id may be an attempt's itself.
-func (d *door) attemptOf(ctx context.Context, id int64, task string) (int64, error) {
-	r, err := d.getRun(ctx, id)
-	if err != nil {
-		return 0, err
-	}
-	if task == "" && len(r.Tasks) == 1 {
-		return r.Tasks[0].RunID, nil
-	}
-	var keys []string
-	for _, t := range r.Tasks {
-		if t.TaskKey == task {
-			return t.RunID, nil
-		}
-		keys = append(keys, t.TaskKey)
-	}
-	if task == "" {
-		return 0, usage("run %d has several tasks; say which with --task: %v", id, keys)
-	}
-	return 0, usage("run %d has no task %q; its tasks are %v", id, task, keys)
 }
 
 func newRunsLogsCmd(e *env) *cobra.Command {
@@ -247,7 +225,7 @@ func newRunsLogsCmd(e *env) *cobra.Command {
 		_, err = io.Copy(e.stdout, f)
 		return errors.Join(err, f.Close())
 	})
-	cmd.Flags().StringVar(&task, "task", "", "which task of a run with several")
+	cmd.Flags().StringVar(&task, "task", "", "which task of a run with several; each[2] is an iteration of each")
 	return cmd
 }
 

@@ -21,6 +21,7 @@ type shownRun struct {
 	RunDuration int64       `json:"run_duration"`
 	Trigger     string      `json:"trigger"`
 	Tasks       []shownTask `json:"tasks"`
+	Iterations  []shownTask `json:"iterations"` // of the attempt of a for_each task
 	Next        string      `json:"next_page_token"`
 
 	raw map[string]any
@@ -45,6 +46,7 @@ type shownTask struct {
 	Duration  int64      `json:"run_duration"`
 	Attempt   int        `json:"attempt_number"`
 	Notebook  any        `json:"notebook_task"`
+	ForEach   any        `json:"for_each_task"`
 }
 
 // outcome is one word for a state: the result, or where it stands.
@@ -81,7 +83,7 @@ func (d *door) getRun(ctx context.Context, id int64) (*shownRun, error) {
 		if whole == nil {
 			whole = page
 		} else {
-			whole.Tasks = append(whole.Tasks, page.Tasks...)
+			whole.Tasks, whole.Iterations = append(whole.Tasks, page.Tasks...), append(whole.Iterations, page.Iterations...)
 		}
 		if token = page.Next; token == "" {
 			whole.raw["tasks"] = tasks
@@ -146,6 +148,9 @@ func (f *following) printResult(ctx context.Context, r *shownRun) error {
 		if err := f.printOutput(ctx, t); err != nil {
 			return err
 		}
+		if err := f.printIterations(ctx, t); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(f.stdout, "\nRun %d %s in %s", r.RunID, r.State.outcome(), millis(r.RunDuration))
 	if r.State.Message != "" {
@@ -176,6 +181,36 @@ func (f *following) printOutput(ctx context.Context, t shownTask) error {
 		}
 	case t.State.Result != "SUCCESS" && t.State.Message != "":
 		fmt.Fprintf(f.stdout, "\n%s: %s\n", t.TaskKey, t.State.Message)
+	}
+	return nil
+}
+
+// shownIterations is how many failed iterations of a task a result shows: with
+// thousands the first ones say why.
+const shownIterations = 5
+
+// printIterations prints why iterations of a for_each task failed.
+func (f *following) printIterations(ctx context.Context, t shownTask) error {
+	if t.ForEach == nil || t.State.LifeCycle == "SKIPPED" || t.State.good() {
+		return nil
+	}
+	var r *shownRun
+	if err := f.ask(func(d *door) (err error) { r, err = d.getRun(ctx, t.RunID); return err }); err != nil {
+		return err
+	}
+	shown := 0
+	for i, it := range r.Iterations {
+		if it.State.good() || !it.State.ended() || it.State.LifeCycle == "SKIPPED" {
+			continue
+		}
+		if shown++; shown > shownIterations {
+			fmt.Fprintf(f.stdout, "\nMore iterations of %s failed; see one with: flowctl runs output RUN --task '%s[%d]'\n", t.TaskKey, t.TaskKey, place(it.TaskKey, i))
+			return nil
+		}
+		it.TaskKey = fmt.Sprintf("%s[%d]", t.TaskKey, place(it.TaskKey, i))
+		if err := f.printOutput(ctx, it); err != nil {
+			return err
+		}
 	}
 	return nil
 }

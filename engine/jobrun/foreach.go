@@ -150,8 +150,12 @@ func (r *Run) nextItem(t *TaskRun) *TaskRun {
 	if f.next == len(f.Inputs) {
 		return nil
 	}
-	i := f.next
 	f.next++
+	return r.newItem(t, f.next-1)
+}
+
+// newItem makes the row of an iteration.
+func (r *Run) newItem(t *TaskRun, i int) *TaskRun {
 	it := &TaskRun{
 		Key:    fmt.Sprintf("%s_%d", r.def(t).ForEach.Task.Key, i),
 		Index:  i,

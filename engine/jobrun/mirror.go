@@ -1,6 +1,7 @@
 package jobrun
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -18,15 +19,20 @@ type Observed struct {
 	Tasks  []ObservedTask `json:",omitempty"`
 }
 
-// ObservedTask is the latest attempt of a task as the workspace shows it.
+// ObservedTask is an attempt of a task, or of an iteration, as the workspace
+// shows it.
 type ObservedTask struct {
-	Key     string
-	Number  int
-	Handle  string `json:",omitempty"` // the attempt's run id there
-	Status  Status
-	Started time.Time `json:",omitzero"`
-	Ended   time.Time `json:",omitzero"`
-	Error   string    `json:",omitempty"`
+	Key      string
+	Item     int `json:",omitempty"` // 1 + iteration index; 0: the task itself
+	Total    int `json:",omitempty"` // of a for_each: how many iterations it has
+	Number   int
+	Handle   string `json:",omitempty"` // the attempt's run id there
+	Status   Status
+	Started  time.Time `json:",omitzero"`
+	Ended    time.Time `json:",omitzero"`
+	Error    string    `json:",omitempty"`
+	Outcome  string    `json:",omitempty"` // of a condition
+	Operands *Operands `json:",omitempty"`
 }
 
 func (e Observed) at() time.Time { return e.At }
@@ -71,8 +77,13 @@ func (r *Run) observed(ev Observed) error {
 		return fmt.Errorf("run %d: %w", r.ID, ErrStale)
 	}
 	for _, o := range ev.Tasks {
-		if t := r.byKey[o.Key]; t != nil {
+		if t := r.seenTask(o); t != nil {
 			r.observeTask(t, o)
+		}
+	}
+	for _, o := range ev.Tasks {
+		if t := r.byKey[o.Key]; t != nil && t.ForEach != nil {
+			t.ForEach.recount(t)
 		}
 	}
 	if ev.Handle != "" && ev.Handle != r.Handle {
@@ -87,20 +98,54 @@ func (r *Run) observed(ev Observed) error {
 	return nil
 }
 
+// seenTask is the row that an observation is about; nil if the job has none
+// such. The rows of iterations are made as they are seen, in order.
+func (r *Run) seenTask(o ObservedTask) *TaskRun {
+	t := r.byKey[o.Key]
+	if t == nil || r.def(t).ForEach == nil {
+		return t
+	}
+	if t.ForEach == nil {
+		t.ForEach = &Iterations{Concurrency: max(r.def(t).ForEach.Concurrency, 1)}
+	}
+	f := t.ForEach
+	for want := min(max(o.Total, o.Item), maxIterations); len(f.Inputs) < want; { // what they are is the workspace's affair
+		f.Inputs = append(f.Inputs, json.RawMessage("null"))
+		r.touch(t)
+	}
+	switch {
+	case o.Item == 0:
+		return t
+	case o.Item > len(f.Inputs):
+		return nil
+	}
+	for len(t.Items) < o.Item {
+		r.newItem(t, len(t.Items))
+	}
+	return t.Items[o.Item-1]
+}
+
+// observeTask writes down how an attempt stands: a new one, the present one,
+// or an earlier one of which more is known now.
 func (r *Run) observeTask(t *TaskRun, o ObservedTask) {
-	a := t.Last()
-	if o.Number > a.Number {
-		if !a.Status.Ended() {
+	if o.Number > t.Last().Number {
+		if !t.Status().Ended() {
 			r.close(t, terminated(Failed, CodeRunExecutionError, "The workspace tried the task again."))
 		}
 		t.Attempts = append(t.Attempts, Attempt{RunID: r.NewID(), Number: o.Number, Created: r.now})
-		a = t.Last()
-		r.running[a.RunID] = t
+		r.running[t.Last().RunID] = t
 	}
-	a.Handle, a.Error, a.Status = o.Handle, o.Error, o.Status
+	a := t.numbered(o.Number)
+	if a == nil {
+		return
+	}
+	a.Handle, a.Error, a.Status, a.Operands = o.Handle, o.Error, o.Status, o.Operands
 	a.Started, a.Ended = o.Started.UTC(), o.Ended.UTC()
 	if a.Pending.IsZero() {
 		a.Pending = a.Started
+	}
+	if a == t.Last() {
+		t.Outcome = o.Outcome
 	}
 	if o.Status.Ended() {
 		if a.Ended.IsZero() {
@@ -111,14 +156,34 @@ func (r *Run) observeTask(t *TaskRun, o ObservedTask) {
 	r.touch(t)
 }
 
+// numbered is the attempt of a number; nil: there is none.
+func (t *TaskRun) numbered(n int) *Attempt {
+	for i := range t.Attempts {
+		if t.Attempts[i].Number == n {
+			return &t.Attempts[i]
+		}
+	}
+	return nil
+}
+
 // endMirror ends the run as the workspace ended it. A task of which nothing
 // more was said never ran.
 func (r *Run) endMirror(st Status) {
 	for _, t := range r.Tasks {
-		if !t.Status().Ended() {
-			r.close(t, terminated(Excluded, CodeSkipped, "The workspace did not run the task."))
+		for _, it := range t.Items {
+			r.leftOut(it)
+		}
+		r.leftOut(t)
+		if t.ForEach != nil {
+			t.ForEach.recount(t)
 		}
 	}
 	r.Status, r.Ended, r.header, r.open = st, r.now, true, 0
 	r.emit(Ended{})
+}
+
+func (r *Run) leftOut(t *TaskRun) {
+	if !t.Status().Ended() {
+		r.close(t, terminated(Excluded, CodeSkipped, "The workspace did not run the task."))
+	}
 }

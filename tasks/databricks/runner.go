@@ -166,21 +166,22 @@ func get(ctx context.Context, c *rest.Client, id int64) (*jobs.Run, error) {
 	if err := c.Get(ctx, "/api/2.2/jobs/runs/get", q, &run); err != nil {
 		return nil, fmt.Errorf("ask for run %d: %w", id, err)
 	}
-	if run.State == nil && run.Status == nil {
+	if run.State = legacy(run.State, run.Status); run.State == nil {
 		return nil, fmt.Errorf("ask for run %d: the answer has no state", id)
+	}
+	for i := range run.Tasks {
+		run.Tasks[i].State = legacy(run.Tasks[i].State, run.Tasks[i].Status)
 	}
 	return &run, nil
 }
 
 // over tells whether a run has ended.
 func over(run *jobs.Run) bool {
-	if run.State != nil {
-		switch run.State.LifeCycleState {
-		case jobs.RunLifeCycleStateTerminated, jobs.RunLifeCycleStateSkipped, jobs.RunLifeCycleStateInternalError:
-			return true
-		}
+	switch run.State.LifeCycleState {
+	case jobs.RunLifeCycleStateTerminated, jobs.RunLifeCycleStateSkipped, jobs.RunLifeCycleStateInternalError:
+		return true
 	}
-	return run.State == nil && run.Status.State == jobs.RunLifecycleStateV2StateTerminated
+	return false
 }
 
 // follow looks at a run until it has ended. A cancel is passed on, and again

@@ -2,10 +2,7 @@ package databricks
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
@@ -58,7 +55,7 @@ func (f *Follower) Follow(ctx context.Context, w tasks.WholeRun, see func(tasks.
 		}
 		out.Note(fmt.Sprintf("Run %d on %s", run, client.Host()))
 	}
-	l := &look{client: client, seen: map[string]jobs.RunState{}, ending: func() {
+	l := &look{client: client, seen: map[int64]jobs.RunState{}, counts: map[int64]jobs.ForEachTaskTaskRunStats{}, left: map[string]bool{}, ending: func() {
 		// Before the end is told: after that nobody may be left to do it.
 		if err := Forget(free, client, job); err != nil {
 			out.Note(err.Error())
@@ -90,7 +87,9 @@ func parseHandle(h string) (run, job int64, err error) {
 // look is what was last seen of a run.
 type look struct {
 	client *rest.Client
-	seen   map[string]jobs.RunState
+	seen   map[int64]jobs.RunState                // by the attempt's run id
+	counts map[int64]jobs.ForEachTaskTaskRunStats // of for_each attempts, likewise
+	left   map[string]bool                        // handles of attempts whose output is to be asked for
 	state  jobs.RunState
 	ending func()
 }
@@ -136,104 +135,4 @@ func (l *look) until(ctx, free context.Context, r *Runner, id int64, see func(ta
 		}
 		pause = min(pause+pause/3+time.Millisecond, r.max())
 	}
-}
-
-// get asks for a run with all pages of its tasks.
-func (l *look) get(ctx context.Context, id int64) (*jobs.Run, error) {
-	var whole *jobs.Run
-	for token := ""; ; {
-		var page jobs.Run
-		q := url.Values{"run_id": {strconv.FormatInt(id, 10)}}
-		if token != "" {
-			q.Set("page_token", token)
-		}
-		if err := l.client.Get(ctx, "/api/2.2/jobs/runs/get", q, &page); err != nil {
-			return nil, fmt.Errorf("ask for run %d: %w", id, err)
-		}
-		if whole == nil {
-			whole = &page
-		} else {
-			whole.Tasks = append(whole.Tasks, page.Tasks...)
-		}
-		if token = page.NextPageToken; token == "" {
-			break
-		}
-	}
-	if whole.State == nil {
-		return nil, fmt.Errorf("ask for run %d: the answer has no state", id)
-	}
-	return whole, nil
-}
-
-// news is what has changed; nil if nothing has.
-func (l *look) news(ctx context.Context, run *jobs.Run) (*tasks.Seen, error) {
-	var s tasks.Seen
-	for i := range run.Tasks {
-		t := &run.Tasks[i]
-		key := fmt.Sprintf("%s/%d", t.TaskKey, t.AttemptNumber)
-		if t.State == nil || sameState(l.seen[key], *t.State) {
-			continue
-		}
-		l.seen[key] = *t.State
-		seen, err := l.task(ctx, t)
-		if err != nil {
-			return nil, err
-		}
-		s.Tasks = append(s.Tasks, seen)
-	}
-	if !sameState(l.state, *run.State) {
-		l.state = *run.State
-		s.Status = statusOf(run.State, run.Status)
-	}
-	if len(s.Tasks) == 0 && s.Status.State == "" {
-		return nil, nil
-	}
-	return &s, nil
-}
-
-func sameState(a, b jobs.RunState) bool {
-	return a.LifeCycleState == b.LifeCycleState && a.ResultState == b.ResultState && a.StateMessage == b.StateMessage
-}
-
-// task is a task as it stands now, with its output if it has ended.
-func (l *look) task(ctx context.Context, t *jobs.RunTask) (tasks.SeenTask, error) {
-	s := tasks.SeenTask{Key: t.TaskKey, Number: t.AttemptNumber, Handle: strconv.FormatInt(t.RunId, 10), Status: statusOf(t.State, t.Status)}
-	if t.StartTime > 0 {
-		s.Started = time.UnixMilli(t.StartTime)
-	}
-	if t.EndTime > 0 {
-		s.Ended = time.UnixMilli(t.EndTime)
-	}
-	if s.Status.State != "TERMINATED" || t.State.LifeCycleState == jobs.RunLifeCycleStateSkipped || t.ConditionTask != nil || t.ForEachTask != nil {
-		return s, nil
-	}
-	o, err := output(ctx, l.client, t.RunId)
-	var refused *rest.Error
-	if err != nil && !errors.As(err, &refused) { // a refusal leaves the end as it is known
-		return s, err
-	}
-	s.Error, s.Trace, s.Log, s.Output = text(o["error"]), text(o["error_trace"]), text(o["logs"]), kept(o)
-	return s, nil
-}
-
-// statusOf is a status in the newer words; the legacy state is what every
-// workspace gives.
-func statusOf(st *jobs.RunState, v2 *jobs.RunStatus) tasks.SeenStatus {
-	s := tasks.SeenStatus{State: string(st.LifeCycleState), Result: string(st.ResultState), Message: st.StateMessage}
-	switch st.LifeCycleState {
-	case jobs.RunLifeCycleStateTerminated, jobs.RunLifeCycleStateSkipped, jobs.RunLifeCycleStateInternalError:
-		s.State = "TERMINATED"
-		if s.Result == "" {
-			s.Result = "FAILED"
-			if st.LifeCycleState == jobs.RunLifeCycleStateSkipped {
-				s.Result = "EXCLUDED"
-			}
-		}
-	case jobs.RunLifeCycleStateWaitingForRetry:
-		s.State = "WAITING"
-	}
-	if v2 != nil && v2.TerminationDetails != nil {
-		s.Code = string(v2.TerminationDetails.Code)
-	}
-	return s
 }
