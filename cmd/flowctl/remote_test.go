@@ -133,28 +133,46 @@ func TestSubmitInterrupted(t *testing.T) {
 		require.NoError(t, err)
 		return runs[0]
 	}
-	for _, leave := range []bool{false, true} {
+	tests := []struct {
+		flag, typed string
+		goesOn      bool
+	}{{typed: "l\n"}, {flag: "detach", goesOn: true}, {flag: "ask", typed: "what?\nl\n", goesOn: true}, {flag: "ask", goesOn: true}, {flag: "ask", typed: "c\n"}}
+	for i, tt := range tests {
 		args := []string{"--home", home, "submit", filepath.Join(dir, "job.json")}
-		if leave {
-			args = append(args, "--on-interrupt", "leave")
+		if tt.flag != "" {
+			args = append(args, "--on-interrupt", tt.flag)
 		}
 		ctx, interrupt := context.WithCancel(t.Context())
 		log := &noticing{want: "RUNNING", seen: interrupt}
 		var out bytes.Buffer
-		require.Equal(t, 130, execute(ctx, args, strings.NewReader(""), &out, log), log.String())
-		if !leave {
+		require.Equal(t, 130, execute(ctx, args, strings.NewReader(tt.typed), &out, log), log.String())
+		if tt.flag == "ask" {
+			assert.Contains(t, log.String(), "Cancel it there [c], or leave it running [l]?")
+		}
+		if !tt.goesOn {
 			assert.Equal(t, jobs.RunResultStateCanceled, there().State.ResultState)
 			continue
 		}
 		assert.Equal(t, jobs.RunLifeCycleStateRunning, there().State.LifeCycleState)
+		_, list, _ := flowctl(home, "runs", "list", "--active", "-o", "json")
+		var active []jobs.BaseRun
+		require.NoError(t, json.Unmarshal([]byte(list), &active))
+		require.Len(t, active, 1)
+		id := fmt.Sprint(active[0].RunId)
+		if i == 1 { // whoever watches such a run and goes leaves it as it is
+			ctx, interrupt := context.WithCancel(t.Context())
+			watching := &noticing{want: "RUNNING", seen: interrupt}
+			require.Equal(t, 130, execute(ctx, []string{"--home", home, "runs", "watch", id}, strings.NewReader(""), &out, watching), watching.String())
+			assert.Contains(t, watching.String(), "which goes on")
+			assert.Equal(t, jobs.RunLifeCycleStateRunning, there().State.LifeCycleState)
+		}
+		status, _, errs := flowctl(home, "runs", "cancel", id)
+		require.Equal(t, 0, status, errs)
+		assert.Equal(t, jobs.RunResultStateCanceled, there().State.ResultState)
 	}
-	_, out, _ := flowctl(home, "runs", "list", "--active", "-o", "json")
-	var active []jobs.BaseRun
-	require.NoError(t, json.Unmarshal([]byte(out), &active))
-	require.Len(t, active, 1)
-	status, _, log := flowctl(home, "runs", "cancel", fmt.Sprint(active[0].RunId))
-	require.Equal(t, 0, status, log)
-	assert.Equal(t, jobs.RunResultStateCanceled, there().State.ResultState)
+	status, _, log := flowctl(home, "submit", filepath.Join(dir, "job.json"), "--on-interrupt", "shrug")
+	assert.Equal(t, 2, status)
+	assert.Contains(t, log, "ask, cancel and detach are known")
 }
 
 // noticing is what a command writes, which does something at a word.

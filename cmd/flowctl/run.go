@@ -267,7 +267,8 @@ type following struct {
 	door     *door
 	output   string
 	quiet    bool
-	leave    bool // Ctrl-C leaves the run as it is
+	// onInterrupt is what Ctrl-C does; empty: it cancels the run.
+	onInterrupt onInterrupt
 }
 
 // follow prints what happens to a run until it ends, and its result. When the
@@ -288,7 +289,7 @@ func (f *following) follow(ctx context.Context, run int64, seq uint64) error {
 				p.say(fmt.Sprintf("Run %d is not lost; take it up with: flowctl runs resume %d", run, run))
 				return err
 			}
-		case ctx.Err() != nil && f.leave:
+		case ctx.Err() != nil && !canceled && f.interrupted(p, run) == detachIt:
 			p.say(fmt.Sprintf("Left run %d, which goes on; follow it with: flowctl runs watch %d", run, run))
 			return &exitError{code: exitInterrupted}
 		case ctx.Err() != nil && !canceled:

@@ -238,7 +238,8 @@ func newRunsResumeCmd(e *env) *cobra.Command {
 }
 
 // followVerb follows a run, taking it up first if asked to. Ctrl-C leaves a
-// run that is only watched, and cancels one that this process carries on.
+// run that is only watched or that a workspace carries, and cancels one that
+// this process carries on.
 func (e *env) followVerb(use, short string, resume bool) *cobra.Command {
 	var output string
 	var parallel int
@@ -270,9 +271,17 @@ func (f *following) takeUp(ctx context.Context, id int64, resume bool) error {
 		return f.poll(ctx, id)
 	}
 	if resume || d.app != nil {
-		if err := d.call(ctx, "/flowctl/v1/resume", map[string]int64{"run_id": id}, nil); err != nil {
+		var taken struct {
+			Mirror bool `json:"mirror"`
+		}
+		if err := d.call(ctx, "/flowctl/v1/resume", map[string]int64{"run_id": id}, &taken); err != nil {
 			return refusedOr(err)
 		}
+		if taken.Mirror { // it goes on without us
+			f.onInterrupt = detachIt
+		}
+	} else {
+		f.onInterrupt = detachIt
 	}
 	if r, err := d.getRun(ctx, id); err != nil {
 		return refusedOr(err)

@@ -51,13 +51,17 @@ func newSubmitCmd(e *env) *cobra.Command {
 	flags.StringVarP(&f.output, "output", "o", "text", "text or json")
 	flags.StringArrayVar(&f.roots, "workspace-root", nil, "which local folder is uploaded for workspace paths, PREFIX=DIR; repeatable")
 	flags.BoolVar(&f.noWait, "no-wait", false, "print the run's id as soon as the workspace has the run")
-	flags.StringVar(&f.onInterrupt, "on-interrupt", "cancel", "what Ctrl-C does to the run: cancel or leave")
+	flags.StringVar(&f.onInterrupt, "on-interrupt", "", "what Ctrl-C does to the run: ask, cancel or detach (default: ask on a terminal, cancel elsewhere)")
 	e.workspaceFlags(cmd)
 	return cmd
 }
 
 func (e *env) submit(ctx context.Context, file string, f submitFlags) (err error) {
 	w, src, name, err := e.prepareSubmit(file, f)
+	if err != nil {
+		return err
+	}
+	whenInterrupted, err := e.interruptFlag(f.onInterrupt)
 	if err != nil {
 		return err
 	}
@@ -85,7 +89,7 @@ func (e *env) submit(ctx context.Context, file string, f submitFlags) (err error
 	if err != nil {
 		return err
 	}
-	fl := &following{env: &here, home: home, door: d, output: f.output, leave: f.onInterrupt == "leave"}
+	fl := &following{env: &here, home: home, door: d, output: f.output, onInterrupt: whenInterrupted}
 	defer func() { err = errors.Join(err, fl.door.close()) }()
 	ans, err := fl.submit(ctx, &api.Submit{
 		Source: w.Job.Source, Name: w.Job.Name, Parameters: w.Parameters, Only: f.only, User: userName(), Mirror: true,
@@ -123,11 +127,8 @@ func (f *following) handedIn(ctx context.Context, ans api.Submitted) error {
 
 // prepareSubmit reads and checks the file and the flags.
 func (e *env) prepareSubmit(file string, f submitFlags) (w databricks.Whole, src uploads.Source, name string, err error) {
-	switch {
-	case f.output != "text" && f.output != "json":
+	if f.output != "text" && f.output != "json" {
 		return w, src, "", usage("-o %s: text and json are known", f.output)
-	case f.onInterrupt != "cancel" && f.onInterrupt != "leave":
-		return w, src, "", usage("--on-interrupt %s: cancel and leave are known", f.onInterrupt)
 	}
 	if w.Parameters, err = parseParams(f.params); err != nil {
 		return w, src, "", err

@@ -98,8 +98,20 @@ func (s *Server) keepJob(ctx context.Context, q KeepJob) (jobIDAnswer, error) {
 	return jobIDAnswer{q.JobID}, err
 }
 
-func (s *Server) resume(ctx context.Context, q runRequest) (empty, error) {
-	return empty{}, s.Engine.Resume(ctx, q.RunID)
+// taken says of a run that was taken up whether a workspace carries it.
+type taken struct {
+	Mirror bool `json:"mirror"`
+}
+
+func (s *Server) resume(ctx context.Context, q runRequest) (taken, error) {
+	if err := s.Engine.Resume(ctx, q.RunID); err != nil {
+		return taken{}, err
+	}
+	r, err := s.Engine.Run(ctx, q.RunID)
+	if err != nil {
+		return taken{}, err
+	}
+	return taken{Mirror: r.Mirror}, nil
 }
 
 // watch streams the journal's entries after "after", one JSON object a line,
