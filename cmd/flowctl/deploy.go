@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -219,6 +220,15 @@ func commitText(tags map[string]string) string {
 
 // once plans, and carries the plan out unless only the plan is wanted.
 func (d *deployment) once(ctx context.Context) error {
+	if !d.flags.plan {
+		release, err := d.records.Lock(ctx, d.client.Host(), d.origin, func() {
+			fmt.Fprintln(d.stderr, "Another deployment of this job is under way; waiting for its end.")
+		})
+		if err != nil {
+			return workspaceError(ctx, err)
+		}
+		defer release()
+	}
 	rec, err := d.records.Get(d.client.Host(), d.origin)
 	if err != nil {
 		return unable(err)
@@ -244,7 +254,10 @@ func (d *deployment) once(ctx context.Context) error {
 		return err
 	}
 	if d.flags.prune {
-		if err := plan.Prune(opt, func(folder string) error { return d.remove(ctx, folder) }); err != nil {
+		err := plan.Prune(ctx, w, opt, func(folder string) error { return d.remove(ctx, folder) })
+		if errors.Is(err, deploy.ErrActive) {
+			fmt.Fprintf(d.stderr, "Kept the folders of earlier code: %v. Prune again when they have ended.\n", err)
+		} else if err != nil {
 			return err
 		}
 	}
@@ -268,24 +281,13 @@ func (d *deployment) show(p *deploy.Plan) {
 	if d.flags.plan {
 		out = d.stdout
 	}
-	if len(p.Drift) > 0 {
-		fmt.Fprintf(out, "Changed on the workspace by others:\n")
-		for _, c := range p.Drift {
-			fmt.Fprintf(out, "  %s\n", c)
-		}
-	}
 	if p.Gone {
 		fmt.Fprintln(out, "Somebody has deleted the job on the workspace.")
 	}
-	switch {
-	case p.Create:
+	if p.Create {
 		fmt.Fprintf(out, "The job %q will be made.\n", d.key)
-	case len(p.Changes) > 0:
-		fmt.Fprintf(out, "Job %d will be changed:\n", p.JobID)
-		for _, c := range p.Changes {
-			fmt.Fprintf(out, "  %s\n", c)
-		}
 	}
+	d.showChanges(out, p)
 	if p.Upload {
 		fmt.Fprintf(out, "The code goes to %s.\n", d.want.Folder)
 	}
@@ -294,6 +296,22 @@ func (d *deployment) show(p *deploy.Plan) {
 	}
 	if d.flags.plan && p.Nothing() {
 		fmt.Fprintln(out, "Nothing to do: the workspace has what the file says.")
+	}
+}
+
+// showChanges prints what others have changed, and what would change.
+func (e *env) showChanges(out io.Writer, p *deploy.Plan) {
+	if len(p.Drift) > 0 {
+		fmt.Fprintf(out, "Changed on the workspace by others:\n")
+		for _, c := range p.Drift {
+			fmt.Fprintf(out, "  %s\n", c)
+		}
+	}
+	if !p.Create && len(p.Changes) > 0 {
+		fmt.Fprintf(out, "Job %d will be changed:\n", p.JobID)
+		for _, c := range p.Changes {
+			fmt.Fprintf(out, "  %s\n", c)
+		}
 	}
 }
 

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -25,7 +28,9 @@ import (
 type between struct {
 	mu     sync.Mutex
 	writes []string
-	lose   string // of the next request whose path ends in it: the answer
+	lose   string               // of the next request whose path ends in it: the answer
+	cut    func(write int) bool // whether the answer of this write is lost; nil: never
+	after  func()               // called before an answer is lost; may be nil
 }
 
 func (b *between) before(t *testing.T, d *runningDaemon) {
@@ -35,16 +40,21 @@ func (b *between) before(t *testing.T, d *runningDaemon) {
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
+		var after func()
 		lost := b.lose != "" && strings.HasSuffix(r.URL.Path, b.lose)
 		if lost {
 			b.lose = ""
 		}
 		if r.Method != http.MethodGet {
 			b.writes = append(b.writes, r.Method+" "+r.URL.Path)
+			lost, after = lost || b.cut != nil && b.cut(len(b.writes)), b.after
 		}
 		b.mu.Unlock()
 		if lost {
-			proxy.ServeHTTP(httptest.NewRecorder(), r)
+			proxy.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
+			if after != nil {
+				after()
+			}
 			panic(http.ErrAbortHandler) // the connection is cut
 		}
 		proxy.ServeHTTP(w, r)
@@ -189,4 +199,106 @@ func TestDeployTwoProjects(t *testing.T) {
 	assert.Equal(t, ids[0], out, "from another data directory, the same job")
 	assert.NotContains(t, errs, "will be changed")
 	assert.NotContains(t, errs, "Uploaded")
+}
+
+// A deployment that ends at any step is gone on with by the next one: one job,
+// complete, and nothing to do after that.
+func TestDeployCutOff(t *testing.T) {
+	d := onDaemon(t)
+	w := d.client(t)
+	b := &between{}
+	b.before(t, d)
+	for step := 1; ; step++ {
+		home, dir := t.TempDir(), jobFolder(t, crossing)
+		file := filepath.Join(dir, "job.json")
+		name := fmt.Sprint("cut", step)
+		source := strings.Replace(crossing["job.json"], `{"name": "crossing",`, `{"name": "`+name+`", "permissions": [{"group_name": "users", "level": "CAN_VIEW"}],`, 1)
+		require.NoError(t, os.WriteFile(file, []byte(source), 0o600))
+		ctx, kill := context.WithCancel(t.Context())
+		b.written()
+		b.cut, b.after = func(write int) bool { return write >= step }, kill
+		var out, errs bytes.Buffer
+		status := execute(ctx, []string{"--home", home, "deploy", file}, strings.NewReader(""), &out, &errs)
+		reached := len(b.written()) >= step
+		b.cut, b.after = nil, nil
+		if !reached {
+			require.Equal(t, 0, status, errs.String())
+			require.Greater(t, step, 8, "folders, files, the manifest, the job, its permissions")
+			return
+		}
+		require.Equal(t, 130, status, "step %d: %s", step, errs.String())
+		status, id, log := flowctl(home, "deploy", file)
+		require.Equal(t, 0, status, "step %d: %s", step, log)
+		jobs, err := w.Jobs.ListAll(t.Context(), jobs.ListJobsRequest{Name: name})
+		require.NoError(t, err)
+		require.Len(t, jobs, 1, "step %d", step)
+		assert.Equal(t, fmt.Sprint(jobs[0].JobId), strings.TrimSpace(id))
+		b.written()
+		status, _, log = flowctl(home, "deploy", file)
+		require.Equal(t, 0, status, "step %d: %s", step, log)
+		assert.Empty(t, b.written(), "step %d", step)
+	}
+}
+
+// Two deployments of one job at once make one job.
+func TestDeployTwoAtOnce(t *testing.T) {
+	d := onDaemon(t)
+	home, dir := t.TempDir(), jobFolder(t, crossing)
+	var wg sync.WaitGroup
+	ids := make([]string, 3)
+	for i := range ids {
+		wg.Go(func() {
+			status, out, log := flowctl(home, "deploy", filepath.Join(dir, "job.json"))
+			assert.Equal(t, 0, status, log)
+			ids[i] = out
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, []string{ids[0], ids[0], ids[0]}, ids)
+	list, err := d.client(t).Jobs.ListAll(t.Context(), jobs.ListJobsRequest{})
+	require.NoError(t, err)
+	assert.Len(t, list, 1)
+}
+
+// A rollback is a deployment of an earlier version with its code, and nobody
+// else's change; where that code is gone it is refused.
+func TestDeployRollback(t *testing.T) {
+	d := onDaemon(t)
+	home, dir := t.TempDir(), jobFolder(t, crossing)
+	file := filepath.Join(dir, "job.json")
+	deployed := func() string {
+		status, out, log := flowctl(home, "deploy", file)
+		require.Equal(t, 0, status, log)
+		return strings.TrimSpace(out)
+	}
+	id := deployed()
+	first := getJob(t, d, id)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "lib", "plus.py"), []byte("def plus(n):\n    return 0\n"), 0o600))
+	deployed()
+	require.NotEqual(t, first.Settings.Tasks, getJob(t, d, id).Settings.Tasks)
+
+	status, _, log := flowctl(home, "jobs", "rollback", id, "--host", d.url)
+	require.Equal(t, 0, status, log)
+	assert.Equal(t, first.Settings, getJob(t, d, id).Settings, "its mark included")
+	status, out, log := flowctl(home, "jobs", "history", id, "--host", d.url)
+	require.Equal(t, 0, status, log)
+	assert.Equal(t, 4, strings.Count(out, "\n"), out)
+	status, out, log = flowctl(home, "deploy", file, "--plan")
+	require.Equal(t, 0, status, log)
+	assert.NotContains(t, out, "by others")
+	status, _, log = flowctl(home, "deploy", file, "--prune")
+	require.Equal(t, 0, status, log)
+	assert.Contains(t, log, "Deleted")
+	status, _, log = flowctl(home, "jobs", "rollback", id, "--to", "1", "--host", d.url)
+	assert.Equal(t, 2, status)
+	assert.Contains(t, log, "was deleted; deploy the file of that time anew")
+}
+
+func getJob(t *testing.T, d *runningDaemon, id string) *jobs.Job {
+	t.Helper()
+	n, err := strconv.ParseInt(id, 10, 64)
+	require.NoError(t, err)
+	job, err := d.client(t).Jobs.GetByJobId(t.Context(), n)
+	require.NoError(t, err)
+	return job
 }

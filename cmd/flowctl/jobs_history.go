@@ -156,28 +156,6 @@ func newJobsDiffCmd(e *env) *cobra.Command {
 	return cmd
 }
 
-func newJobsRollbackCmd(e *env) *cobra.Command {
-	var to string
-	cmd := e.jobVerb("rollback JOB", "Give a job the settings that it had before", func(ctx context.Context, d *door, id int64, _ []string) error {
-		list, err := e.versions(ctx, d, id)
-		if err != nil {
-			return err
-		}
-		v, err := pick(list, to)
-		if err != nil {
-			return err
-		}
-		if err := d.call(ctx, "/api/2.2/jobs/reset", map[string]any{"job_id": id, "new_settings": v.Settings}, nil); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(e.stdout, "Job %d has the settings of version %d again.\n", id, v.Number)
-		return err
-	})
-	cmd.Args = cobra.ExactArgs(1)
-	cmd.Flags().StringVar(&to, "to", "", "which version (default: the one before the latest)")
-	return cmd
-}
-
 // newJobsExportCmd prints a job as a file that create, import and run take.
 func newJobsExportCmd(e *env) *cobra.Command {
 	cmd := e.jobVerb("export JOB", "Print a job as a job file", func(ctx context.Context, d *door, id int64, _ []string) error {

@@ -104,7 +104,7 @@ func (p *Plan) write(ctx context.Context, w Workspace, opt Options) error {
 // differs is somebody else's doing.
 func (p *Plan) seen(have json.RawMessage, opt Options) error {
 	p.rec.Seen = have
-	p.rec.Versions = append(p.rec.Versions, Version{At: opt.Now().UTC(), By: p.want.By, Commit: p.want.Commit, Settings: p.want.Settings})
+	p.rec.Versions = append(p.rec.Versions, Version{At: opt.Now().UTC(), By: p.want.By, Commit: p.want.Commit, Folder: p.want.Folder, Settings: p.want.Settings})
 	if n := len(p.rec.Versions); n > keepVersions {
 		p.rec.Versions = slices.Clone(p.rec.Versions[n-keepVersions:])
 	}
@@ -175,9 +175,23 @@ func (p *Plan) grants(ctx context.Context, w Workspace) (bool, error) {
 	return !maps.Equal(is, shall), nil
 }
 
+// ErrActive says that runs of the job are active, which may use earlier code.
+var ErrActive = errors.New("runs of the job are active, which may use earlier code")
+
 // Prune has remove called for each folder of earlier code that this deployment
-// has made. Others may lie beside them: of other jobs, and of runs.
-func (p *Plan) Prune(opt Options, remove func(folder string) error) error {
+// has made. Others may lie beside them: of other jobs, and of runs. While runs
+// of the job are active nothing goes: they may have begun with any of it.
+func (p *Plan) Prune(ctx context.Context, w Workspace, opt Options, remove func(folder string) error) error {
+	if len(p.rec.Old) == 0 {
+		return nil
+	}
+	active, err := p.active(ctx, w)
+	if err != nil {
+		return err
+	}
+	if active {
+		return ErrActive
+	}
 	for len(p.rec.Old) > 0 {
 		if err := remove(p.rec.Old[0]); err != nil {
 			return err
@@ -188,4 +202,26 @@ func (p *Plan) Prune(opt Options, remove func(folder string) error) error {
 		}
 	}
 	return nil
+}
+
+// active says whether a run of the job has not ended.
+func (p *Plan) active(ctx context.Context, w Workspace) (bool, error) {
+	var page struct {
+		Runs []struct {
+			JobID int64 `json:"job_id"`
+			State struct {
+				LifeCycle string `json:"life_cycle_state"`
+			} `json:"state"`
+		} `json:"runs"`
+	}
+	query := url.Values{"job_id": {strconv.FormatInt(p.rec.JobID, 10)}, "active_only": {"true"}}
+	if err := w.Get(ctx, "/api/2.2/jobs/runs/list", query, &page); err != nil {
+		return false, fmt.Errorf("look for active runs: %w", err)
+	}
+	for _, r := range page.Runs {
+		if r.JobID == p.rec.JobID && !slices.Contains([]string{"TERMINATED", "SKIPPED", "INTERNAL_ERROR"}, r.State.LifeCycle) {
+			return true, nil
+		}
+	}
+	return false, nil
 }

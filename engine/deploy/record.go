@@ -28,6 +28,7 @@ type Version struct {
 	At       time.Time
 	By       string
 	Commit   string `json:",omitempty"`
+	Folder   string `json:",omitempty"` // of its code; "": none, or an older record
 	Settings json.RawMessage
 }
 
