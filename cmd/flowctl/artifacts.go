@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"flowctl/tasks"
 	uploads "flowctl/tasks/databricks/upload"
 )
 
@@ -42,4 +43,14 @@ func (e *env) artifacts(file, dir string) ([]uploads.Artifact, error) {
 		list = append(list, uploads.Artifact{Name: name, Type: a.Type, Build: a.Build, Path: filepath.Join(dir, filepath.FromSlash(a.Path))})
 	}
 	return list, nil
+}
+
+// source is where a job file's code is on this machine. The file itself and
+// flowctl.yaml are no code.
+func (e *env) source(file string, code tasks.Code) (uploads.Source, error) {
+	artifacts, err := e.artifacts(file, code.Dir)
+	return uploads.Source{
+		Dir: code.Dir, Roots: code.Roots, Artifacts: artifacts, Log: e.stderr,
+		Without: []string{filepath.Join(code.Dir, filepath.Base(file)), filepath.Join(code.Dir, "flowctl.yaml")},
+	}, err
 }

@@ -113,7 +113,7 @@ func (d *deployment) prepare(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	artifacts, err := d.artifacts(file, code.Dir)
+	src, err := d.source(file, code)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (d *deployment) prepare(ctx context.Context, file string) error {
 	if d.want.By, err = d.client.User(ctx); err != nil {
 		return err
 	}
-	if d.code, err = uploads.Find(ctx, uploads.Source{Dir: code.Dir, Roots: code.Roots, Artifacts: artifacts, Log: d.stderr}, settings); err != nil {
+	if d.code, err = uploads.Find(ctx, src, settings); err != nil {
 		return usage("%w", err)
 	}
 	d.key = entry.Label()

@@ -66,7 +66,7 @@ func (f *remoteFlags) choose(job *jobspec.Job, file string) (*tasks.Remote, erro
 const startPatience = 30 * time.Second
 
 // sendCode brings the code of the tasks that run on a workspace there.
-func (e *env) sendCode(ctx context.Context, home string, job *jobspec.Job, code *tasks.Code) error {
+func (e *env) sendCode(ctx context.Context, home, file string, job *jobspec.Job, code *tasks.Code) error {
 	if code.Remote == nil {
 		return nil
 	}
@@ -78,7 +78,11 @@ func (e *env) sendCode(ctx context.Context, home string, job *jobspec.Job, code 
 	if err != nil {
 		return unable(err)
 	}
-	plan, folder, err := e.upload(ctx, c, uploads.Source{Dir: code.Dir, Roots: code.Roots, Log: e.stderr}, settings, job.Name)
+	src, err := e.source(file, *code)
+	if err != nil {
+		return err
+	}
+	plan, folder, err := e.upload(ctx, c, src, settings, job.Name)
 	if err != nil {
 		return err
 	}

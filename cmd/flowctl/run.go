@@ -76,7 +76,7 @@ func (e *env) run(ctx context.Context, file string, f runFlags) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := e.sendCode(ctx, home, entry.Job, &req.Code); err != nil {
+	if err := e.sendCode(ctx, home, file, entry.Job, &req.Code); err != nil {
 		return err
 	}
 	d, err := e.openDoor(ctx, home, f.parallel)

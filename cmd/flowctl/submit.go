@@ -156,8 +156,8 @@ func (e *env) prepareSubmit(file string, f submitFlags) (w databricks.Whole, src
 	if w.Job, err = jobspec.Parse(settings); err != nil {
 		return w, src, "", usage("%w", err)
 	}
-	artifacts, err := e.artifacts(file, code.Dir)
-	return w, uploads.Source{Dir: code.Dir, Roots: code.Roots, Artifacts: artifacts, Log: e.stderr}, entry.Label(), err
+	src, err = e.source(file, code)
+	return w, src, entry.Label(), err
 }
 
 // official is a job with references that a workspace knows, in place of older

@@ -230,7 +230,7 @@ var errChanged = errors.New("the file changed while the code was being uploaded;
 func send(ctx context.Context, c *rest.Client, name, format, language string, content []byte) error {
 	return c.Post(ctx, "/api/2.0/workspace/import", workspace.Import{
 		Path: name, Format: workspace.ImportFormat(format), Language: workspace.Language(language), Overwrite: true,
-		Content: base64.StdEncoding.EncodeToString(content),
+		Content: base64.StdEncoding.EncodeToString(content), ForceSendFields: []string{"Content"}, // an empty file has one too
 	}, nil)
 }
 

@@ -29,6 +29,10 @@ type Source struct {
 	// Roots maps prefixes of workspace paths ("/Repos/ML") to local folders;
 	// the longest prefix wins.
 	Roots map[string]string
+	// Without are files that are no code though they lie beside it: the job
+	// file, whose every change would make other code of it. A file that the
+	// job names goes along all the same.
+	Without []string
 	// Artifacts are the wheels that the job's file says how to build. One is
 	// built when a path of the job names a wheel below its folder.
 	Artifacts []Artifact
@@ -94,6 +98,7 @@ func Find(ctx context.Context, src Source, settings json.RawMessage) (*Plan, err
 	if err != nil {
 		return nil, err
 	}
+	paths = slices.DeleteFunc(paths, func(f string) bool { return slices.Contains(src.Without, f) && !slices.Contains(named, f) })
 	if err := p.read(paths); err != nil {
 		return nil, err
 	}
