@@ -49,7 +49,7 @@ func (e *Engine) followRun(r *jobrun.Run) {
 
 // see writes down what was seen of a run, and returns when it is on disk.
 func (e *Engine) see(run int64, s tasks.Seen) error {
-	ev := jobrun.Observed{At: e.now(), Handle: s.Handle, Run: statusOf(s.Status)}
+	ev := jobrun.Observed{At: e.now(), Handle: s.Handle, Page: s.Page, Run: statusOf(s.Status)}
 	for _, t := range s.Tasks {
 		ev.Tasks = append(ev.Tasks, observed(t))
 		if err := e.keepLog(run, t); err != nil {

@@ -29,6 +29,7 @@ type WholeRun struct {
 // Seen is what has changed since the last look at a run.
 type Seen struct {
 	Handle string // what a later engine needs to go on
+	Page   string // where people look at the run; empty: nothing new
 	Status SeenStatus
 	Tasks  []SeenTask
 }

@@ -24,6 +24,7 @@ type printer struct {
 	run   int64
 	quiet bool
 	start time.Time
+	page  string // where the run is shown on its workspace, once said
 
 	mu    sync.Mutex
 	tasks map[string]*taskLine
@@ -112,6 +113,10 @@ func (p *printer) entry(e jobrun.Entry) {
 	defer p.mu.Unlock()
 	if len(p.tasks) == 0 && p.tree == nil {
 		p.line(fmt.Sprintf("Run %d started", p.run))
+	}
+	if e.Page != "" && e.Page != p.page {
+		p.page = e.Page
+		p.line("On the workspace: " + e.Page)
 	}
 	for _, c := range e.Changes {
 		p.change(e, c)

@@ -100,6 +100,7 @@ func TestSubmit(t *testing.T) {
 	require.Equal(t, 0, status, log)
 	assert.Contains(t, out, "last returned: 42\n")
 	assert.Contains(t, log, "there: SUCCESS")
+	assert.Regexp(t, `On the workspace: http://\S+`, log)
 	status, out, log = flowctl(home, "submit", filepath.Join(dir, "job.json"), "-o", "json")
 	require.Equal(t, 0, status, log)
 	assert.Contains(t, log, "The code is on the workspace already")

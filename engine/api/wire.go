@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -172,7 +173,7 @@ func runHeader(r *jobrun.Run, v runView) wireRun {
 		CreatorUserName: r.Creator, State: runState(r), Status: statusOf(r.Status),
 		StartTime: ms(r.Created), EndTime: ms(r.Ended),
 		Trigger: string(r.Trigger.Type), RunName: r.Name, RunType: string(r.Type), Format: "MULTI_TASK",
-		Overriding: r.Overrides, RunPageURL: v.page(r.JobID, r.ID),
+		Overriding: r.Overrides, RunPageURL: cmp.Or(r.Page, v.page(r.JobID, r.ID)),
 	}
 	if !r.Ended.IsZero() {
 		w.RunDuration = r.Ended.Sub(r.Created).Milliseconds()

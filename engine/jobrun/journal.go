@@ -18,6 +18,7 @@ type Entry struct {
 	Event   json.RawMessage // the event itself
 	Run     *Status         `json:",omitempty"` // the run's new status, if it changed
 	Changes []Change        `json:",omitempty"`
+	Page    string          `json:",omitempty"` // where a workspace shows the run, when that became known
 }
 
 // Change is a task's new state.
@@ -37,6 +38,9 @@ func NewEntry(r *Run, ev Event, firstID int64, header bool, tasks []*TaskRun) (E
 		return Entry{}, fmt.Errorf("write event: %w", err)
 	}
 	e := Entry{At: ev.at(), RunID: r.ID, FirstID: firstID, Kind: reflect.TypeOf(ev).Name(), Event: raw}
+	if seen, ok := ev.(Observed); ok {
+		e.Page = seen.Page
+	}
 	if header {
 		st := r.Status
 		e.Run = &st

@@ -15,6 +15,7 @@ import (
 type Observed struct {
 	At     time.Time
 	Handle string         `json:",omitempty"` // what a later engine needs to go on following
+	Page   string         `json:",omitempty"` // where people look at the run there
 	Run    Status         // State empty: nothing new
 	Tasks  []ObservedTask `json:",omitempty"`
 }
@@ -88,6 +89,9 @@ func (r *Run) observed(ev Observed) error {
 	}
 	if ev.Handle != "" && ev.Handle != r.Handle {
 		r.Handle, r.header = ev.Handle, true
+	}
+	if ev.Page != "" && ev.Page != r.Page {
+		r.Page, r.header = ev.Page, true
 	}
 	switch {
 	case ev.Run.State == Terminated:

@@ -31,6 +31,7 @@ type Run struct {
 	Siblings   map[string]string `json:",omitempty"` // jobs of the same file: key, name or id → their definition
 	Mirror     bool              `json:",omitempty"` // a workspace carries the run; see Observed
 	Handle     string            `json:",omitempty"` // of a mirrored run: what a later engine needs to go on
+	Page       string            `json:",omitempty"` // of a mirrored run: where people look at it there
 	Queue      bool              // a run over the limit waits
 	Token      string            `json:",omitempty"` // idempotency token
 

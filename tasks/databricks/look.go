@@ -71,7 +71,10 @@ func (l *look) news(ctx context.Context, run *jobs.Run) (*tasks.Seen, error) {
 		l.state = *run.State
 		s.Status = statusOf(run.State, run.Status)
 	}
-	if len(s.Tasks) == 0 && s.Status.State == "" {
+	if run.RunPageUrl != l.page {
+		l.page, s.Page = run.RunPageUrl, run.RunPageUrl
+	}
+	if len(s.Tasks) == 0 && s.Status.State == "" && s.Page == "" {
 		return nil, nil
 	}
 	return &s, nil

@@ -91,6 +91,7 @@ type look struct {
 	counts map[int64]jobs.ForEachTaskTaskRunStats // of for_each attempts, likewise
 	left   map[string]bool                        // handles of attempts whose output is to be asked for
 	state  jobs.RunState
+	page   string // as it was told
 	ending func()
 }
 

@@ -59,12 +59,20 @@ func (a Artifact) run(ctx context.Context, log io.Writer) error {
 	fmt.Fprintf(log, "Building %s in %s\n", a.Name, filepath.Base(a.Path))
 	cmd := exec.CommandContext(ctx, "sh", "-c", build)
 	var said strings.Builder
+	// The same project must come out as the same wheel, or it would be other code
+	// each time: build tools take file times from here.
+	if os.Getenv(epoch) == "" {
+		cmd.Env = append(os.Environ(), epoch+"=315532800") // 1980, the first year of a zip file
+	}
 	cmd.Dir, cmd.Stdout, cmd.Stderr = a.Path, &said, &said
 	if err := cmd.Run(); err != nil {
 		return &Problem{"artifacts." + a.Name, fmt.Sprintf("%s: %v\n%s", build, err, tail(said.String(), 2000))}
 	}
 	return nil
 }
+
+// epoch names the variable by which build tools make builds reproducible.
+const epoch = "SOURCE_DATE_EPOCH"
 
 func tail(s string, n int) string {
 	if len(s) > n {

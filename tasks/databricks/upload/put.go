@@ -39,7 +39,7 @@ type Stats struct {
 
 // Options are how files are sent.
 type Options struct {
-	Parallel int            // files at once; 0: 8
+	Parallel int            // files at once; 0: 16
 	Progress func(Progress) // after each file, by one goroutine at a time; may be nil
 }
 
@@ -174,7 +174,7 @@ func (s *sender) parallel() int {
 	if s.opt.Parallel > 0 {
 		return s.opt.Parallel
 	}
-	return 8
+	return 16
 }
 
 func (s *sender) files(ctx context.Context, files []File, there map[string]bool) error {

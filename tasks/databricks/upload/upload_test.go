@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/databricks/databricks-sdk-go/service/workspace"
 	"github.com/stretchr/testify/assert"
@@ -153,4 +154,34 @@ func TestCutOffAndUnchanged(t *testing.T) {
 	_, err = p.Put(t.Context(), w.Client(t), folder, upload.Options{})
 	require.NoError(t, err)
 	assert.Len(t, w.Requests(), 2, "the login's well-known address, and the manifest")
+}
+
+// A wheel that the job's file says how to build is built, goes along, and is
+// the same code as long as its project is the same.
+func TestArtifact(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a package twice")
+	}
+	dir := tree(t, map[string]string{
+		"pkg/pyproject.toml":       "[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n[project]\nname = \"demo\"\nversion = \"1.0\"\n",
+		"pkg/src/demo/__init__.py": "x = 1\n",
+	})
+	src := upload.Source{Dir: dir, Artifacts: []upload.Artifact{{
+		Name: "demo", Type: "whl", Path: filepath.Join(dir, "pkg"), Build: "rm -rf build && python3 -m pip wheel -q --no-deps -w dist .",
+	}}}
+	settings := json.RawMessage(`{"tasks":[{"task_key":"a","python_wheel_task":{"package_name":"demo","entry_point":"main"},"libraries":[{"whl":"pkg/dist/*.whl"}]}]}`)
+	find := func() string {
+		p, err := upload.Find(t.Context(), src, settings)
+		require.NoError(t, err)
+		return p.Hash
+	}
+	first := find()
+	later := time.Now().Add(time.Hour)
+	require.NoError(t, os.Chtimes(filepath.Join(dir, "pkg/src/demo/__init__.py"), later, later))
+	assert.Equal(t, first, find())
+
+	src.Artifacts[0].Build = "echo no compiler here; exit 3"
+	_, err := upload.Find(t.Context(), src, settings)
+	require.ErrorContains(t, err, "artifacts.demo")
+	require.ErrorContains(t, err, "no compiler here")
 }
