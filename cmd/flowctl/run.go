@@ -44,7 +44,11 @@ func newRunCmd(e *env) *cobra.Command {
 		Short: "Run a job here and now",
 		Long: "Validate a job file, run its tasks on this machine, follow the run and print the\n" +
 			"result. Progress and logs go to stderr, the result to stdout. Ctrl-C cancels the\n" +
-			"run, a second one leaves at once. - is standard input.",
+			"run, a second one leaves at once. - is standard input.\n\n" +
+			"Tasks of --remote run on a workspace, each attempt as a one-time run; order, retries\n" +
+			"and timeouts are decided here. Task values go there within parameters that refer to\n" +
+			"them. They come back if the job refers to them as {{tasks.T.values.K}}, or as members\n" +
+			"of a JSON object that the notebook exits with; other values stay there.",
 		Example: "  flowctl run job.json\n  flowctl run job.yml --param day=2026-01-31 --only +train",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return e.run(c.Context(), args[0], f) },

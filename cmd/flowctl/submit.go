@@ -39,7 +39,14 @@ func newSubmitCmd(e *env) *cobra.Command {
 		Short: "Run a job on a Databricks workspace",
 		Long: "Run a whole job once on a Databricks workspace: upload its code, submit it, follow\n" +
 			"the run and print the result with the tasks' outputs. Who you are is found as the\n" +
-			"Databricks SDK finds it: --profile, --host, DATABRICKS_*. - is standard input.",
+			"Databricks SDK finds it: --profile, --host, DATABRICKS_*. - is standard input.\n\n" +
+			"The code goes to a folder of your workspace home that its content names; code that\n" +
+			"is there already is not sent. A job with parameters, job clusters or --only needs\n" +
+			"what a one-time run lacks: it is made for this run and deleted after it.\n\n" +
+			"The run is kept beside local ones and goes on without us: flowctl runs watch RUN\n" +
+			"follows it again. Ctrl-C asks on a terminal whether to cancel it there, and cancels\n" +
+			"elsewhere; another one leaves at once. Exit status: 0 success, 1 the run ended\n" +
+			"otherwise, 2 wrong usage or job, 3 no workspace, 130 interrupted.",
 		Example: "  flowctl submit job.json --profile dev\n  flowctl submit job.yml --param day=2026-01-31 --no-wait",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return e.submit(c.Context(), args[0], f) },
