@@ -47,10 +47,14 @@ func isTerminal(stream any) bool {
 }
 
 // interrupted decides what becomes of a run after Ctrl-C. Another Ctrl-C, or
-// the end of the input, is no answer: the run is left alone then.
-func (f *following) interrupted(p *printer, run int64) onInterrupt {
-	if f.onInterrupt != askAbout {
+// the end of the input, is no answer: the run is left alone then. SIGTERM
+// comes from a program, which is not asked.
+func (f *following) interrupted(ctx context.Context, p *printer, run int64) onInterrupt {
+	switch cause := context.Cause(ctx); {
+	case f.onInterrupt != askAbout:
 		return f.onInterrupt
+	case cause != nil && strings.HasPrefix(cause.Error(), syscall.SIGTERM.String()):
+		return cancelIt
 	}
 	again, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -293,7 +293,7 @@ func (f *following) follow(ctx context.Context, run int64, seq uint64) error {
 				p.say(fmt.Sprintf("Run %d is not lost; take it up with: flowctl runs resume %d", run, run))
 				return err
 			}
-		case ctx.Err() != nil && !canceled && f.interrupted(p, run) == detachIt:
+		case ctx.Err() != nil && !canceled && f.interrupted(ctx, p, run) == detachIt:
 			p.say(fmt.Sprintf("Left run %d, which goes on; follow it with: flowctl runs watch %d", run, run))
 			return &exitError{code: exitInterrupted}
 		case ctx.Err() != nil && !canceled:
