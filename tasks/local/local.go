@@ -48,7 +48,7 @@ type Options struct {
 
 // Kinds are the task kinds that have a local runner.
 func Kinds() []jobspec.Type {
-	return []jobspec.Type{jobspec.NotebookTask, jobspec.SparkPythonTask, jobspec.PythonWheelTask, jobspec.SQLTask, jobspec.SparkJarTask, jobspec.SparkSubmitTask}
+	return []jobspec.Type{jobspec.NotebookTask, jobspec.SparkPythonTask, jobspec.PythonWheelTask, jobspec.SQLTask, jobspec.SparkJarTask, jobspec.SparkSubmitTask, jobspec.DbtTask}
 }
 
 // Runners is the table of local runners.
@@ -60,6 +60,7 @@ func Runners(o *Options) tasks.Runners {
 		jobspec.SQLTask:         &sqlRunner{o},
 		jobspec.SparkJarTask:    &jarRunner{o},
 		jobspec.SparkSubmitTask: &submitRunner{o},
+		jobspec.DbtTask:         &dbtRunner{o},
 	}
 }
 

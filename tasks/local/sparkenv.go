@@ -30,7 +30,7 @@ var mlPins = []string{"scikit-learn>=1.5,<1.9", "matplotlib"}
 // runtimePackages are the packages of the runtime that an attempt needs and
 // has not got.
 func runtimePackages(a tasks.Attempt, c python.Context, interpreter string, asked []venv.Requirement) ([]venv.Requirement, error) {
-	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" || !wantsRuntime(c) || hasPackage(interpreter, "pyspark") {
+	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" || !wantsRuntime(c) {
 		return nil, nil
 	}
 	compute, err := clusterOf(a)
@@ -40,6 +40,12 @@ func runtimePackages(a tasks.Attempt, c python.Context, interpreter string, aske
 	profile := sparkProfile(compute.SparkVersion)
 	if profile == "" {
 		profile = "4.1"
+	}
+	if c.Kind == kindDbt {
+		return dbtPackages(profile, interpreter, asked), nil
+	}
+	if hasPackage(interpreter, "pyspark") {
+		return nil, nil
 	}
 	lines := slices.Clone(runtimePins[profile])
 	if strings.Contains(compute.SparkVersion, "-ml-") {
@@ -74,7 +80,7 @@ func hasPackage(interpreter, name string) bool {
 // what a runtime brings.
 func wantsRuntime(c python.Context) bool {
 	switch c.Kind {
-	case "sql", "jar", "submit":
+	case "sql", "jar", "submit", kindDbt:
 		return true
 	case "notebook", "script":
 		text, err := os.ReadFile(c.Path)

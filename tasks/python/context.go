@@ -12,7 +12,7 @@ import (
 // JSON must also be a Python literal but for true, false and null: the
 // runtime reads it without a JSON parser.
 type Context struct {
-	Kind         string            `json:"kind"` // "notebook", "script", "wheel", "sql", "jar" or "submit"
+	Kind         string            `json:"kind"` // "notebook", "script", "wheel", "sql", "jar", "submit" or "dbt"
 	Path         string            `json:"path,omitempty"`
 	Argv         []string          `json:"argv"`
 	Bindings     map[string]string `json:"bindings,omitempty"` // widgets
@@ -27,6 +27,7 @@ type Context struct {
 	Spark        *Spark            `json:"spark,omitempty"`
 	MLflow       string            `json:"mlflow,omitempty"` // the folder of the tracking store
 	Blobs        string            `json:"blobs,omitempty"`  // where the bytes that ran are kept, by their SHA-256
+	Dbt          *Dbt              `json:"dbt,omitempty"`
 
 	TaskKey     string `json:"task_key"`
 	RunID       int64  `json:"run_id"`
@@ -44,6 +45,15 @@ type FS struct {
 	Volumes   string            `json:"volumes"`
 	Workspace string            `json:"workspace"`
 	Map       map[string]string `json:"map,omitempty"` // workspace path prefix → folder
+}
+
+// Dbt is what a dbt task runs with; its commands are in Argv.
+type Dbt struct {
+	Project   string `json:"project"`            // folder of dbt_project.yml, which is not written to
+	Profiles  string `json:"profiles,omitempty"` // folder of the user's profiles.yml; empty: the project's own, or one is made
+	Warehouse string `json:"warehouse,omitempty"`
+	Catalog   string `json:"catalog,omitempty"`
+	Schema    string `json:"schema,omitempty"`
 }
 
 // Write puts the context into an attempt's directory.

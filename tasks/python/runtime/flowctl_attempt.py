@@ -181,6 +181,10 @@ def main():
             from flowctl_rt import spark_submit
 
             result = spark_submit.run(context)
+        elif kind == "dbt":
+            from flowctl_rt import dbt_task
+
+            result = dbt_task.run(context)
         else:
             from flowctl_rt import notebook
 

@@ -69,6 +69,11 @@ class Catalog:
                 found.update(n[:-5] for n in os.listdir(notes) if n.endswith(".json") and self._read(os.path.join(notes, n)).get("kind") != "function")
         return sorted(found)
 
+    def notes(self, catalog, schema):
+        """Each table and view with what is noted of it: nothing of a Delta table in its own folder."""
+        for name in self.tables(catalog, schema):
+            yield name, self._read(self.note(catalog, schema, name))
+
     # Making the driver know what there is.
 
     def schema(self, catalog, schema):

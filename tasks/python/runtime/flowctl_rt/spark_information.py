@@ -1,57 +1,132 @@
-"""information_schema of a catalog: made from what there is, each time a statement asks."""
+"""information_schema of a catalog, and of all catalogs as system.information_schema:
+made from what there is, each time a statement asks.
+
+The columns are those of Unity Catalog that have a meaning here. What no table
+here can have (keys, tags, masks) is there, and empty: tools ask for it.
+"""
+import datetime
+import os
+
 from flowctl_rt.spark_names import back, folded
 from flowctl_rt.spark_tokens import quoted
+
+_NAME = [("table_catalog", "string"), ("table_schema", "string"), ("table_name", "string")]
+_TAGGED = [("catalog_name", "string"), ("schema_name", "string"), ("table_name", "string"), ("tag_name", "string"), ("tag_value", "string")]
+_KEY = [("constraint_catalog", "string"), ("constraint_schema", "string"), ("constraint_name", "string")]
+
+_COLUMNS = {
+    "schemata": [("catalog_name", "string"), ("schema_name", "string")],
+    "tables": _NAME + [
+        ("table_type", "string"), ("data_source_format", "string"), ("table_owner", "string"), ("comment", "string"),
+        ("last_altered", "timestamp"), ("storage_path", "string"),
+    ],
+    "views": _NAME + [("table_type", "string"), ("data_source_format", "string"), ("view_definition", "string"), ("is_materialized", "string")],
+    "columns": _NAME + [
+        ("column_name", "string"), ("ordinal_position", "int"), ("data_type", "string"), ("full_data_type", "string"),
+        ("is_nullable", "string"), ("comment", "string"),
+    ],
+    "table_tags": _TAGGED,
+    "column_tags": _TAGGED[:3] + [("column_name", "string")] + _TAGGED[3:],
+    "column_masks": _NAME + [("column_name", "string"), ("mask_name", "string"), ("using_columns", "string")],
+    "table_constraints": _KEY + _NAME + [("constraint_type", "string")],
+    "key_column_usage": _KEY + _NAME + [("column_name", "string"), ("ordinal_position", "int"), ("position_in_unique_constraint", "int")],
+    "referential_constraints": _KEY + [("unique_constraint_catalog", "string"), ("unique_constraint_schema", "string"), ("unique_constraint_name", "string")],
+}
 
 
 def make(catalog, name, view):
     """Make the view NAME.information_schema.VIEW. An unknown view is left to Spark's own error."""
-    columns, rows = _view(catalog, name, view.lower())
+    view = view.lower()
+    columns = _COLUMNS.get(view)
     if columns is None:
         return
+    rows = []
+    for c in catalog.catalogs() if name.lower() == "system" else [name]:
+        for s in catalog.schemas(c):
+            rows += _ROWS[view](catalog, c, s) if view in _ROWS else []
     db = folded(name, "information_schema")
     catalog.sql("CREATE DATABASE IF NOT EXISTS " + back(db))
-    if rows:
-        values = ", ".join("(" + ", ".join(str(v) if isinstance(v, int) else quoted(v) for v in row) + ")" for row in rows)
-        body = "SELECT * FROM VALUES %s AS t(%s)" % (values, ", ".join(columns))
-    else:
-        body = "SELECT %s WHERE false" % ", ".join("CAST(NULL AS STRING) AS " + c for c in columns)
-    catalog.sql("CREATE OR REPLACE VIEW %s.%s AS %s" % (back(db), back(view.lower()), body))
+    values = ", ".join("(" + ", ".join(_literal(v) for v in row) + ")" for row in rows or [[None] * len(columns)])
+    body = "SELECT %s FROM VALUES %s AS t(%s)%s" % (
+        ", ".join("CAST(%s AS %s) AS %s" % (n, kind, n) for n, kind in columns), values, ", ".join(n for n, _ in columns),
+        "" if rows else " WHERE false",
+    )
+    catalog.sql("CREATE OR REPLACE VIEW %s.%s AS %s" % (back(db), back(view), body))
 
 
-def _view(catalog, name, view):
-    """The columns and rows of a view."""
-    schemas = catalog.schemas(name)
-    if view == "schemata":
-        return ["catalog_name", "schema_name"], [[name, s] for s in schemas]
-    if view in ("tables", "views"):
-        rows = [r for r in _tables(catalog, name, schemas) if view == "tables" or r[3] == "VIEW"]
-        return ["table_catalog", "table_schema", "table_name", "table_type", "data_source_format"], rows
-    if view == "columns":
-        names = ["table_catalog", "table_schema", "table_name", "column_name", "ordinal_position", "data_type", "full_data_type"]
-        return names, _columns(catalog, name, schemas)
-    return None, None
+def _literal(value):
+    if value is None:
+        return "NULL"
+    return str(value) if isinstance(value, int) else quoted(value)
 
 
-def _tables(catalog, name, schemas):
-    rows = []
-    for s in schemas:
-        catalog.all_of(name, s)
-        for t in catalog.tables(name, s):
-            meta = catalog.external.getTable(folded(name, s), t)
-            view = meta.tableType().name() == "VIEW"
-            own = not view and meta.storage().locationUri().isDefined() and meta.storage().locationUri().get().getPath().rstrip("/") == catalog.data(name, s, t)
-            provider = meta.provider().get().upper() if meta.provider().isDefined() else ""
-            rows.append([name, s, t, "VIEW" if view else "MANAGED" if own else "EXTERNAL", provider])
+def _schemata(catalog, name, schema):
+    return [[name, schema]]
+
+
+def _tables(catalog, name, schema):
+    from flowctl_rt.spark_attach import settings
+
+    rows, owner = [], settings().get("user") or None
+    for t, note in catalog.notes(name, schema):
+        where = catalog.data(name, schema, t)
+        kind = "VIEW" if note.get("kind") == "view" else "EXTERNAL" if note else "MANAGED"
+        path = None if kind == "VIEW" else note.get("location") or where
+        rows.append([name, schema, t, kind, "" if kind == "VIEW" else _format(note), owner, None, path and _changed(path), path])
     return rows
 
 
-def _columns(catalog, name, schemas):
+def _views(catalog, name, schema):
     rows = []
-    for s in schemas:
-        catalog.all_of(name, s)
-        for t in catalog.tables(name, s):
-            fields = catalog.sql("SELECT * FROM %s.%s LIMIT 0" % (back(folded(name, s)), back(t))).schema().fields()
-            for i, f in enumerate(fields):
-                kind = f.dataType().catalogString()
-                rows.append([name, s, t, f.name(), i, kind.split("<")[0].split("(")[0].upper(), kind])
+    for t, note in catalog.notes(name, schema):
+        if note.get("kind") == "view":
+            rows.append([name, schema, t, "VIEW", "", catalog.names.unfold(_query(note.get("sql", ""))), "false"])
     return rows
+
+
+def _columns(catalog, name, schema):
+    rows = []
+    catalog.all_of(name, schema)
+    for t in catalog.tables(name, schema):
+        fields = catalog.sql("SELECT * FROM %s.%s LIMIT 0" % (back(folded(name, schema)), back(t))).schema().fields()
+        for i, f in enumerate(fields):
+            kind = f.dataType().catalogString()
+            comment = f.getComment().get() if f.getComment().isDefined() else None
+            rows.append([name, schema, t, f.name(), i, kind.split("<")[0].split("(")[0].upper(), kind, "YES" if f.nullable() else "NO", comment])
+    return rows
+
+
+_ROWS = {"schemata": _schemata, "tables": _tables, "views": _views, "columns": _columns}
+
+
+def _changed(folder):
+    """When a Delta table was last written, in UTC."""
+    try:
+        seconds = os.stat(os.path.join(folder, "_delta_log")).st_mtime
+    except OSError:
+        return None
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S+00:00")
+
+
+def _format(note):
+    """What a table consists of, by the statement that makes it."""
+    from flowctl_rt.spark_tokens import SPACE, tokens
+
+    words = [t.value for t in tokens(note.get("sql", "")) if t.kind != SPACE]
+    for w, following in zip(words, words[1:]):
+        if w.upper() == "USING":
+            return following.upper()
+    return "DELTA"
+
+
+def _query(statement):
+    """The query of a CREATE VIEW."""
+    from flowctl_rt.spark_tokens import MARK, tokens
+
+    depth, toks = 0, tokens(statement)
+    for i, t in enumerate(toks):
+        if t.kind == MARK and t.text in "()":
+            depth += 1 if t.text == "(" else -1
+        elif t.upper == "AS" and depth == 0:
+            return "".join(x.text for x in toks[i + 1:]).strip()
+    return statement
