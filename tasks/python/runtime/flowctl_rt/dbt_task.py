@@ -86,7 +86,13 @@ def _settings(context, project, want):
 
 def one(command, args):
     """Run one command to its end; an error of it names the nodes that failed."""
-    answer = _runner()().invoke(args)
+    errors = []
+
+    def heard(event):
+        if str(event.info.level) == "error" and event.info.msg.strip():
+            errors.append(event.info.msg)
+
+    answer = _runner()(callbacks=[heard]).invoke(args)
     sys.stdout.flush()
     if isinstance(answer.exception, KeyboardInterrupt):
         raise answer.exception
@@ -97,12 +103,22 @@ def one(command, args):
     if answer.success:
         return
     failed = [r for r in nodes if str(r.status) in ("error", "fail", "runtime error", "partial success")]
-    if failed:
-        texts = ["%s: %s" % (r.node.unique_id, " ".join(str(r.message).split())) for r in failed[:NODES_TOLD]]
-        if len(failed) > NODES_TOLD:
-            texts.append("and %d more: %s" % (len(failed) - NODES_TOLD, ", ".join(r.node.unique_id for r in failed[NODES_TOLD:])))
-        raise DbtCommandFailed("%s: %s" % (command, "; ".join(texts)))
-    raise DbtCommandFailed("%s: %s" % (command, answer.exception or "it failed without a word; see the log")) from None
+    texts = ["%s: %s" % (r.node.unique_id, short(r.message)) for r in failed[:NODES_TOLD]]
+    if len(failed) > NODES_TOLD:
+        texts.append("and %d more: %s" % (len(failed) - NODES_TOLD, ", ".join(r.node.unique_id for r in failed[NODES_TOLD:])))
+    if not texts:
+        texts = [short(answer.exception)] if answer.exception else [short(e) for e in errors[:NODES_TOLD]]
+    raise DbtCommandFailed("%s: %s" % (command, "; ".join(texts) or "it failed without a word; see the log")) from None
+
+
+def short(text):
+    """An error of dbt on one line, without the statement; that is in the log."""
+    lines = []
+    for line in str(text).split("\n"):
+        if line.strip().startswith(("== SQL", "compiled code at")):
+            break
+        lines.append(line)
+    return " ".join(" ".join(lines).split())
 
 
 def summary(nodes):

@@ -64,7 +64,8 @@ def _schemata(catalog, name, schema):
     return [[name, schema]]
 
 
-def _tables(catalog, name, schema):
+def tables(catalog, name, schema):
+    """The rows of the view tables for a schema."""
     from flowctl_rt.spark_attach import settings
 
     rows, owner = [], settings().get("user") or None
@@ -96,7 +97,16 @@ def _columns(catalog, name, schema):
     return rows
 
 
-_ROWS = {"schemata": _schemata, "tables": _tables, "views": _views, "columns": _columns}
+def described(catalog, row):
+    """A row of tables with its columns, as the text of SHOW TABLE EXTENDED."""
+    name, schema, table, kind, provider, owner = row[:6]
+    catalog.table(name, schema, table)
+    tree = catalog.sql("SELECT * FROM %s.%s LIMIT 0" % (back(folded(name, schema)), back(table))).schema().treeString()
+    facts = [("Catalog", name), ("Database", schema), ("Table", table), ("Owner", owner), ("Type", kind), ("Provider", provider.lower())]
+    return "".join("%s: %s\n" % (k, v) for k, v in facts if v) + "Schema: " + tree
+
+
+_ROWS = {"schemata": _schemata, "tables": tables, "views": _views, "columns": _columns}
 
 
 def _changed(folder):

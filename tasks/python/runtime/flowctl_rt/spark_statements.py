@@ -3,7 +3,7 @@ kept, and what Spark itself has not got (catalogs, volumes, grants) done here.""
 import os
 import shutil
 
-from flowctl_rt import FlowctlUnsupported, paths, spark_paths, spark_read_files, warn
+from flowctl_rt import FlowctlUnsupported, paths, spark_live, spark_paths, spark_read_files, warn
 from flowctl_rt.spark_names import Rewriter, back, chain_at, folded
 from flowctl_rt.spark_tokens import SPACE, TEXT, quoted, tokens
 
@@ -12,7 +12,7 @@ _told = set()
 
 def run(catalog, text, args, real):
     """Run one statement. real(text) is Spark's own way to do it."""
-    text = spark_read_files.replaced(catalog.session, _as_table(text))
+    text = spark_read_files.replaced(catalog.session, spark_live.as_table(text))
     rewriter = Rewriter(catalog.names, text, args if isinstance(args, dict) else None, spark_paths.local)
     rewriter._identifiers()
     s = Statement(catalog, rewriter, real)
@@ -21,24 +21,6 @@ def run(catalog, text, args, real):
         if _matches(words, pattern):
             return act(s)
     return s.plain()
-
-
-def _as_table(text):
-    """Materialized views and streaming tables are tables here, made anew by each statement that makes or refreshes them."""
-    toks = tokens(text)
-    words = [i for i, t in enumerate(toks) if t.kind != SPACE][:7]
-    heads = [toks[i].upper for i in words]
-    for n in range(1, min(5, len(heads) - 1)):
-        if heads[0] == "CREATE" and (heads[n], heads[n + 1]) in (("MATERIALIZED", "VIEW"), ("STREAMING", "TABLE")):
-            what = "%s %s" % (heads[n], heads[n + 1])
-            if what not in _told:
-                _told.add(what)
-                warn("CREATE %s makes a table here, whole, from what is there now" % what)
-            rest = "".join(t.text for t in toks[words[n + 1] + 1:])
-            if heads[n + 2:n + 5] == ["IF", "NOT", "EXISTS"]:
-                return "CREATE TABLE" + rest
-            return "CREATE OR REPLACE TABLE" + rest
-    return text
 
 
 def _matches(words, pattern):
@@ -191,6 +173,21 @@ def _show_tables(s):
     return s.rows(["database", "tableName", "isTemporary"], rows + [["", r["tableName"], "true"] for r in temporary if like(r["tableName"])])
 
 
+def _show_table_extended(s):
+    """SHOW TABLE EXTENDED IN schema LIKE 'a|b'. Spark's own does not know the columns of Delta tables."""
+    i = next((i for i, t in enumerate(s.toks) if t.upper in ("IN", "FROM")), None)
+    c, schema = s.names.schema_of(chain_at(s.toks, i + 1).parts if i else [s.names.schema])
+    if not s.catalog.schema(c, schema):
+        raise _error("SCHEMA_NOT_FOUND", "The schema `%s`.`%s` cannot be found." % (c, schema))
+    from flowctl_rt import spark_information
+
+    like, rows = s.like(), []
+    for row in spark_information.tables(s.catalog, c, schema):
+        if like(row[2]):
+            rows.append([schema, row[2], "false", spark_information.described(s.catalog, row)])
+    return s.rows(["database", "tableName", "isTemporary", "information"], rows)
+
+
 def _create_schema(s):
     parts = s.name_after("SCHEMA", "DATABASE")
     c, name = s.names.schema_of(parts)
@@ -329,6 +326,7 @@ _EMULATED = [
     (("USE|SET", "CATALOG"), _use_catalog), (("USE",), _use),
     (("CREATE", "CATALOG"), _create_catalog), (("CREATE", "FOREIGN", "CATALOG"), _ignored), (("DROP", "CATALOG"), _drop_catalog),
     (("SHOW", "CATALOGS"), _show_catalogs), (("SHOW", "SCHEMAS|DATABASES"), _show_schemas), (("SHOW", "TABLES"), _show_tables),
+    (("SHOW", "TABLE", "EXTENDED"), _show_table_extended),
     (("CREATE", "SCHEMA|DATABASE"), _create_schema), (("DROP", "SCHEMA|DATABASE"), _drop_schema),
     (("CREATE", "VOLUME"), _create_volume), (("CREATE", "EXTERNAL", "VOLUME"), _create_volume), (("DROP", "VOLUME"), _drop_volume),
     (("GRANT|REVOKE|DENY",), _ignored), (("ALTER", "CATALOG|VOLUME|SCHEMA|DATABASE|SHARE"), _ignored), (("COMMENT", "ON", "CATALOG|VOLUME|SCHEMA|DATABASE"), _ignored),
