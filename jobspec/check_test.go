@@ -46,7 +46,7 @@ func problems(t *testing.T, name string, data []byte) []jobspec.Problem {
 		return invalid
 	}
 	require.NoError(t, err)
-	return doc.Check(jobspec.CheckOptions{LocalKinds: []jobspec.Type{jobspec.NotebookTask, jobspec.PythonWheelTask}})
+	return doc.Check(jobspec.CheckOptions{LocalKinds: []jobspec.Type{jobspec.NotebookTask, jobspec.PythonWheelTask, jobspec.DbtTask}})
 }
 
 // Settings come out as they went in, whatever they are wrapped in.

@@ -1,6 +1,9 @@
 package jobspec
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // maxDbtCommands is how many commands a dbt task may have.
 //
@@ -16,13 +19,13 @@ func (c *checker) dbt(p *node, at string) {
 	case len(commands.items) > maxDbtCommands:
 		c.lack(commands.items[maxDbtCommands], at+"commands", "%d commands; at most %d are allowed", len(commands.items), maxDbtCommands)
 	}
-	for _, command := range p.list("commands") {
+	for i, command := range p.list("commands") {
 		text := strings.TrimSpace(command.text)
 		if command.kind != nodeString || strings.HasPrefix(text, "${") || strings.HasPrefix(text, "{{") {
 			continue // reported by its type, or not known here
 		}
 		if word, _, _ := strings.Cut(text, " "); word != "dbt" {
-			c.lack(command, at+"commands", "%s is no dbt command; each begins with dbt", command.brief())
+			c.lack(command, fmt.Sprintf("%scommands[%d]", at, i), "%s is no dbt command; each begins with dbt", command.brief())
 		}
 	}
 	if p.str("project_directory") == "" && (c.entry.root.get("git_source") == nil || p.str("source") == "WORKSPACE") {
