@@ -1,0 +1,50 @@
+package local_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flowctl/jobspec"
+	"flowctl/tasks"
+	"flowctl/tasks/taskstest"
+)
+
+// What a dbt task cannot run with is said before a process starts.
+func TestDbtRefused(t *testing.T) {
+	l := newLab(t)
+	l.write("shop/dbt_project.yml", "name: shop\n")
+	l.write("other/profiles.yml", "{}\n")
+	for payload, want := range map[string]string{
+		`{"project_directory":"shop"}`:                                                                        "dbt_task.commands: there are none",
+		`{"project_directory":"shop","commands":["dbt deps","rm -rf /"]}`:                                     `dbt_task.commands[1]: "rm -rf /" is no dbt command`,
+		`{"project_directory":"shop","commands":["dbtx"]}`:                                                    `dbt_task.commands[0]: "dbtx" is no dbt command`,
+		`{"project_directory":"shop","commands":["dbt run"],"catalog":"c"}`:                                   "dbt_task.catalog: it has a meaning only beside warehouse_id",
+		`{"commands":["dbt run"]}`:                                                                            "dbt_task.project_directory: no path is given",
+		`{"project_directory":"shops","commands":["dbt run"]}`:                                                "dbt_task.project_directory: there is no dbt_project.yml in " + filepath.Join(l.dir, "shops"),
+		`{"project_directory":"/Repos/x","commands":["dbt run"]}`:                                             "--workspace-root PREFIX=DIR says which folder it means",
+		`{"project_directory":"shop","commands":["dbt run"],"profiles_directory":"p"}`:                        "there is no profiles.yml in " + filepath.Join(l.dir, "shop", "p") + " or " + filepath.Join(l.dir, "p"),
+		`{"project_directory":"shop","commands":["dbt run"],"profiles_directory":"other","warehouse_id":"w"}`: "it excludes warehouse_id",
+	} {
+		_, err := l.runners[jobspec.DbtTask].Run(t.Context(), l.attempt(jobspec.DbtTask, payload), taskstest.NewRecorder(nil))
+		var refused *tasks.Invalid
+		require.True(t, errors.As(err, &refused), "%s: %v", payload, err)
+		assert.Contains(t, refused.Message, want)
+	}
+}
+
+// An interpreter without dbt, which nobody may install, is told of.
+func TestDbtMissing(t *testing.T) {
+	l := newLab(t)
+	l.write("shop/dbt_project.yml", "name: shop\n")
+	res, log, _ := l.do(l.attempt(jobspec.DbtTask, `{"project_directory":"shop","commands":["dbt run"]}`))
+	assert.Equal(t, tasks.Failed, res.Outcome, log)
+	assert.Contains(t, res.Message, "DbtUnavailable: dbt cannot be imported by the task's interpreter")
+	assert.Contains(t, res.Message, "list dbt-databricks among the dependencies")
+	_, err := os.Stat(filepath.Join(l.last, "dbt"))
+	assert.ErrorIs(t, err, os.ErrNotExist, "nothing was copied")
+}
