@@ -56,11 +56,15 @@ func TestExamples(t *testing.T) {
 				Runs  []exampleRun
 			}
 			require.NoError(t, json.Unmarshal(data, &want))
-			if want.Needs == "spark" {
+			home := t.TempDir()
+			switch want.Needs {
+			case "spark":
 				t.Setenv("FLOWCTL_PYTHON", taskstest.SparkPython(t))
+			case "dbt":
+				t.Setenv("FLOWCTL_PYTHON", taskstest.SparkPython(t))
+				taskstest.KeepEnvs(t, home)
 			}
 			require.NotEmpty(t, want.Runs)
-			home := t.TempDir()
 			for i, r := range want.Runs {
 				r.check(t, home, dir, fmt.Sprintf("run %d", i))
 			}

@@ -28,6 +28,7 @@ _COLUMNS = {
     "table_tags": _TAGGED,
     "column_tags": _TAGGED[:3] + [("column_name", "string")] + _TAGGED[3:],
     "column_masks": _NAME + [("column_name", "string"), ("mask_name", "string"), ("using_columns", "string")],
+    "row_filters": _NAME + [("filter_name", "string"), ("target_columns", "string")],
     "table_constraints": _KEY + _NAME + [("constraint_type", "string")],
     "key_column_usage": _KEY + _NAME + [("column_name", "string"), ("ordinal_position", "int"), ("position_in_unique_constraint", "int")],
     "referential_constraints": _KEY + [("unique_constraint_catalog", "string"), ("unique_constraint_schema", "string"), ("unique_constraint_name", "string")],

@@ -1,0 +1,1 @@
+select * from {{ ref('orders') }} where amount > {{ var('most', 100) }}
