@@ -209,7 +209,6 @@ def _literal(value):
 
 def _python_model(adapter, parsed_model, compiled_code):
     """A model in Python: its code runs here, where a workspace would start a notebook for it."""
-    from dbt.adapters.base.impl import log_code_execution  # noqa: F401  (the adapter's own logs the code)
     from dbt.adapters.contracts.connection import AdapterResponse
     from dbt_common.exceptions import DbtRuntimeError
 
