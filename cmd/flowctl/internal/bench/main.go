@@ -18,13 +18,13 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: bench FLOWCTL")
+	if len(os.Args) < 2 || len(os.Args) > 3 || len(os.Args) == 3 && os.Args[2] != "spark" {
+		fmt.Fprintln(os.Stderr, "usage: bench FLOWCTL [spark]\n\nWith the word spark only what Spark tasks cost; FLOWCTL_PYTHON names an interpreter that has it.")
 		os.Exit(2)
 	}
 	bin, err := filepath.Abs(os.Args[1])
 	if err == nil {
-		err = run(bin)
+		err = run(bin, len(os.Args) == 3)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -37,7 +37,7 @@ type bench struct {
 	bin, dir, home, python string
 }
 
-func run(bin string) (err error) {
+func run(bin string, spark bool) (err error) {
 	dir, err := os.MkdirTemp("", "flowctl-bench-")
 	if err != nil {
 		return err
@@ -56,7 +56,11 @@ func run(bin string) (err error) {
 		return err
 	}
 	fmt.Printf("interpreter %s\n\n%-34s %12s %12s %8s\n", b.python, "", "by hand", "flowctl", "ratio")
-	for _, m := range []func() error{b.chain, b.fan, b.first, b.each, b.many} {
+	measures := []func() error{b.chain, b.fan, b.first, b.firstLine, b.each, b.many}
+	if spark {
+		measures = []func() error{b.firstLine, b.spark}
+	}
+	for _, m := range measures {
 		if err := m(); err != nil {
 			return err
 		}
@@ -120,6 +124,11 @@ func (b *bench) byHand(n, atOnce int) (time.Duration, error) {
 		}
 	}
 	return time.Since(start), nil
+}
+
+// run1 runs one process to its end.
+func run1(program string, args ...string) error {
+	return exec.Command(program, args...).Run()
 }
 
 // compare alternates bare processes and a job of as many tasks.

@@ -74,6 +74,12 @@ class Catalog:
         for name in self.tables(catalog, schema):
             yield name, self._read(self.note(catalog, schema, name))
 
+    def functions(self, catalog, schema):
+        """The names of all functions that stay."""
+        notes = os.path.join(self.folder(catalog, schema), ".flowctl")
+        names = sorted(os.listdir(notes)) if os.path.isdir(notes) else []
+        return [n[:-5] for n in names if n.endswith(".json") and self._read(os.path.join(notes, n)).get("kind") == "function"]
+
     # Making the driver know what there is.
 
     def schema(self, catalog, schema):
@@ -97,6 +103,10 @@ class Catalog:
 
             spark_information.make(self, catalog, name)
             return
+        if catalog.lower() == "system":
+            from flowctl_rt import FlowctlUnsupported
+
+            raise FlowctlUnsupported("system.%s.%s: system tables are kept by a workspace alone; here there is system.information_schema" % (schema, name))
         if catalog.lower() == "samples":
             from flowctl_rt import spark_samples
 

@@ -2,7 +2,7 @@
 made from what there is, each time a statement asks.
 
 The columns are those of Unity Catalog that have a meaning here. What no table
-here can have (keys, tags, masks) is there, and empty: tools ask for it.
+here can have (keys, rights, tags, masks) is there, and empty: tools ask for it.
 """
 import datetime
 import os
@@ -14,8 +14,11 @@ _NAME = [("table_catalog", "string"), ("table_schema", "string"), ("table_name",
 _TAGGED = [("catalog_name", "string"), ("schema_name", "string"), ("table_name", "string"), ("tag_name", "string"), ("tag_value", "string")]
 _KEY = [("constraint_catalog", "string"), ("constraint_schema", "string"), ("constraint_name", "string")]
 
+_GRANT = [("privilege_type", "string"), ("is_grantable", "string")]
+
 _COLUMNS = {
-    "schemata": [("catalog_name", "string"), ("schema_name", "string")],
+    "catalogs": [("catalog_name", "string"), ("catalog_owner", "string"), ("comment", "string")],
+    "schemata": [("catalog_name", "string"), ("schema_name", "string"), ("schema_owner", "string"), ("comment", "string")],
     "tables": _NAME + [
         ("table_type", "string"), ("data_source_format", "string"), ("table_owner", "string"), ("comment", "string"),
         ("last_altered", "timestamp"), ("storage_path", "string"),
@@ -25,11 +28,22 @@ _COLUMNS = {
         ("column_name", "string"), ("ordinal_position", "int"), ("data_type", "string"), ("full_data_type", "string"),
         ("is_nullable", "string"), ("comment", "string"),
     ],
+    "volumes": [
+        ("volume_catalog", "string"), ("volume_schema", "string"), ("volume_name", "string"), ("volume_type", "string"), ("volume_owner", "string"),
+        ("comment", "string"),
+    ],
+    "routines": [
+        ("routine_catalog", "string"), ("routine_schema", "string"), ("routine_name", "string"), ("routine_type", "string"), ("routine_body", "string"),
+    ],
+    "catalog_tags": _TAGGED[:1] + _TAGGED[3:],
+    "schema_tags": _TAGGED[:2] + _TAGGED[3:],
+    "table_privileges": [("grantor", "string"), ("grantee", "string")] + _NAME + _GRANT,
+    "schema_privileges": [("grantor", "string"), ("grantee", "string")] + _TAGGED[:2] + _GRANT,
     "table_tags": _TAGGED,
     "column_tags": _TAGGED[:3] + [("column_name", "string")] + _TAGGED[3:],
     "column_masks": _NAME + [("column_name", "string"), ("mask_name", "string"), ("using_columns", "string")],
     "row_filters": _NAME + [("filter_name", "string"), ("target_columns", "string")],
-    "table_constraints": _KEY + _NAME + [("constraint_type", "string")],
+    "table_constraints": _KEY + _NAME + [("constraint_type", "string"), ("enforced", "string")],
     "key_column_usage": _KEY + _NAME + [("column_name", "string"), ("ordinal_position", "int"), ("position_in_unique_constraint", "int")],
     "referential_constraints": _KEY + [("unique_constraint_catalog", "string"), ("unique_constraint_schema", "string"), ("unique_constraint_name", "string")],
 }
@@ -42,9 +56,11 @@ def make(catalog, name, view):
     if columns is None:
         return
     rows = []
-    for c in catalog.catalogs() if name.lower() == "system" else [name]:
-        for s in catalog.schemas(c):
-            rows += _ROWS[view](catalog, c, s) if view in _ROWS else []
+    for c in [c for c in catalog.catalogs() if c != "system"] if name.lower() == "system" else [name]:
+        if view == "catalogs":
+            rows.append([c, _owner(), None])
+        for s in catalog.schemas(c) if view in _ROWS else ():
+            rows += _ROWS[view](catalog, c, s)
     db = folded(name, "information_schema")
     catalog.sql("CREATE DATABASE IF NOT EXISTS " + back(db))
     values = ", ".join("(" + ", ".join(_literal(v) for v in row) + ")" for row in rows or [[None] * len(columns)])
@@ -61,15 +77,29 @@ def _literal(value):
     return str(value) if isinstance(value, int) else quoted(value)
 
 
+def _owner():
+    from flowctl_rt.spark_attach import settings
+
+    return settings().get("user") or None
+
+
 def _schemata(catalog, name, schema):
-    return [[name, schema]]
+    return [[name, schema, _owner(), None]]
+
+
+def _volumes(catalog, name, schema):
+    from flowctl_rt.spark_show import volumes_of
+
+    return [[name, schema, v, "MANAGED", _owner(), None] for v in volumes_of(name, schema)]
+
+
+def _routines(catalog, name, schema):
+    return [[name, schema, f, "FUNCTION", "SQL"] for f in catalog.functions(name, schema)]
 
 
 def tables(catalog, name, schema):
     """The rows of the view tables for a schema."""
-    from flowctl_rt.spark_attach import settings
-
-    rows, owner = [], settings().get("user") or None
+    rows, owner = [], _owner()
     for t, note in catalog.notes(name, schema):
         where = catalog.data(name, schema, t)
         kind = "VIEW" if note.get("kind") == "view" else "EXTERNAL" if note else "MANAGED"
@@ -107,7 +137,7 @@ def described(catalog, row):
     return "".join("%s: %s\n" % (k, v) for k, v in facts if v) + "Schema: " + tree
 
 
-_ROWS = {"schemata": _schemata, "tables": tables, "views": _views, "columns": _columns}
+_ROWS = {"schemata": _schemata, "tables": tables, "views": _views, "columns": _columns, "volumes": _volumes, "routines": _routines}
 
 
 def _changed(folder):

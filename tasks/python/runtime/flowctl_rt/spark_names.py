@@ -6,7 +6,7 @@ work as they are. Names of hive_metastore keep their two levels. This module
 changes the names in SQL text and knows the current catalog and schema; it
 never asks Spark anything.
 """
-from flowctl_rt.spark_tokens import MARK, NAME, SPACE, TEXT, WORD, Token, quoted, tokens
+from flowctl_rt.spark_tokens import MARK, NAME, SPACE, TEXT, WORD, Token, joined, quoted, tokens
 
 PLAIN = ("hive_metastore", "spark_catalog")
 FORMATS = ("delta", "parquet", "csv", "json", "orc", "text", "avro", "binaryfile", "xml", "iceberg")
@@ -102,10 +102,11 @@ def back(value):
 class Rewriter:
     """Folds the names of one statement. After run(): text, and tables and schemas, what it names."""
 
-    def __init__(self, names, sql, args=None, path=lambda p: p):
+    def __init__(self, names, sql, args=None, path=lambda p: p, ask=None):
         self.names = names
         self.args = args or {}
         self.path = path
+        self.ask = ask  # the value of an expression of SQL; None: nobody can tell
         self.toks = tokens(sql)
         self.tables = []  # (catalog, schema, table)
         self.schemas = []  # (catalog, schema)
@@ -115,6 +116,7 @@ class Rewriter:
 
     def run(self):
         self._identifiers()
+        self._changes()
         toks, i = self.toks, 0
         self.froms = [False]  # whether a comma at this depth of brackets is followed by a table
         before = ""  # the last word that says what a name is
@@ -187,6 +189,8 @@ class Rewriter:
         self.out.append(self._other(c, raw))
         if word == "TO" and self.head == "ALTER" and self.last == "RENAME":
             return "TABLE"
+        if word == "IN" and self.head == "SHOW":
+            return before  # SHOW COLUMNS IN t
         self.last = word
         if word in _TABLE_AFTER:
             return word
@@ -202,7 +206,9 @@ class Rewriter:
             return True
         if self.head == "USE":
             return self.words == 1
-        return self.head == "SHOW" and self.words == 2 and word in ("TABLES", "VIEWS", "FUNCTIONS", "SCHEMAS", "DATABASES")
+        if self.head == "SHOW" and self.words == 2 and word == "TABLE":
+            return True  # SHOW TABLE EXTENDED IN schema
+        return self.head == "SHOW" and self.words in (2, 3) and word in ("TABLES", "VIEWS", "FUNCTIONS", "SCHEMAS", "DATABASES")
 
     def _schema(self, c):
         catalog, schema = self.names.schema_of(c.parts)
@@ -235,6 +241,8 @@ class Rewriter:
     def _other(self, c, raw):
         """A name in an expression: a function of a catalog, or a column of a table that is named by its catalog."""
         parts = c.parts
+        if len(parts) == 2 and self._called(c) and parts[0].lower() not in ("system", "builtin", "session"):
+            parts = [self.names.catalog] + parts
         if len(parts) == 3 and self._called(c):
             self.tables.append(tuple(parts))  # registered as tables are
             return back(self.names.fold(parts[0], parts[1])) + "." + back(parts[2])
@@ -258,6 +266,18 @@ class Rewriter:
                     return True
         return False
 
+    def _changes(self):
+        """table_changes('table', ...): the table's name is in a text."""
+        for i, t in enumerate(self.toks):
+            if t.upper == "TABLE_CHANGES":
+                rest = [x for x in self.toks[i + 1:] if x.kind != SPACE][:2]
+                if len(rest) == 2 and rest[0].text == "(" and rest[1].kind == TEXT:
+                    c = chain_at(tokens(rest[1].value), 0)
+                    name = self.names.table(c.parts) if c else None
+                    if name:
+                        self.tables.append(name)
+                        rest[1].text = quoted(back(self.names.fold(name[0], name[1])) + "." + back(name[2]))
+
     def _identifiers(self):
         """IDENTIFIER(...) of texts and parameters becomes the name that it says."""
         toks, out, i = self.toks, [], 0
@@ -278,6 +298,24 @@ class Rewriter:
         self.toks = out
 
     def _identifier(self, i):
+        name, end = self._literal(i)
+        if name is not None or self.ask is None:
+            return name, end
+        depth, end = 0, i
+        while end < len(self.toks):
+            depth += {"(": 1, ")": -1}.get(self.toks[end].text, 0)
+            end += 1
+            if depth == 0 and self.toks[end - 1].text == ")":
+                break
+        inside = [t for t in self.toks[i:end] if t.kind != SPACE][1:-1]
+        if not any(t.kind in (WORD, NAME) for t in inside) or any(t.text == ":" for t in inside):
+            return None, i
+        try:  # of a variable of the session, for example
+            return str(self.ask(joined(inside))), end
+        except Exception:
+            return None, i  # Spark says what is wrong with it
+
+    def _literal(self, i):
         toks, value, opened = self.toks, "", False
         while i < len(toks):
             t = toks[i]

@@ -1,12 +1,15 @@
-"""read_files(...) in SQL: a view of the files, made before the statement runs."""
+"""read_files(...) in SQL: the files as Spark itself names them in a query,
+format.`path` WITH (options), which has the column _metadata and may stand in a
+view that stays. With a schema, or on a Spark before 4, a view for the task."""
 from flowctl_rt import spark_paths
-from flowctl_rt.spark_tokens import SPACE, TEXT, WORD, tokens
+from flowctl_rt.spark_names import back
+from flowctl_rt.spark_tokens import SPACE, TEXT, WORD, quoted, tokens
 
 _count = 0
 _EXTENSIONS = {"csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "parquet": "parquet", "txt": "text", "xml": "xml", "orc": "orc", "avro": "avro"}
 
 
-def replaced(session, sql):
+def replaced(session, sql, args=None):
     """A statement whose calls of read_files are names of views. STREAM before one is dropped: the files are read as they are now."""
     toks = tokens(sql)
     if not any(t.upper == "READ_FILES" for t in toks):
@@ -20,9 +23,24 @@ def replaced(session, sql):
         end = _closing(toks, i + 1)
         while out and (out[-1].isspace() or out[-1].upper() == "STREAM"):
             out.pop()
-        out.append(" " + _view(session, [t for t in toks[i + 1:end] if t.kind != SPACE][1:]))
+        out.append(" " + _view(session, _filled([t for t in toks[i + 1:end] if t.kind != SPACE][1:], args or {})))
         i = end + 1
     return "".join(out)
+
+
+def _filled(toks, args):
+    """The arguments with the statement's parameters in their places."""
+    from flowctl_rt.spark_tokens import Token
+
+    out, i = [], 0
+    while i < len(toks):
+        if toks[i].text == ":" and i + 1 < len(toks) and toks[i + 1].text in args:
+            out.append(Token(TEXT, quoted(str(args[toks[i + 1].text]))))
+            i += 2
+            continue
+        out.append(toks[i])
+        i += 1
+    return out
 
 
 def _closing(toks, i):
@@ -51,11 +69,19 @@ def _view(session, args):
     if kind.lower() == "csv":
         options.setdefault("header", "true")
         options.setdefault("inferSchema", "true")
+    if not schema and int(session.version.split(".")[0]) >= 4:
+        return named(kind, path, options)
     reader = session.read.format(kind).options(**options)
     _count += 1
     name = "flowctl_files_%d" % _count
     (reader.schema(schema) if schema else reader).load(path).createOrReplaceTempView(name)
     return name
+
+
+def named(kind, path, options):
+    """Files as a query names them."""
+    given = ", ".join("%s = %s" % (quoted(k), quoted(str(v))) for k, v in options.items())
+    return "%s.%s%s" % (kind, back(spark_paths.local(path)), " WITH (%s)" % given if given else "")
 
 
 def _kind(path):

@@ -3,17 +3,18 @@ kept, and what Spark itself has not got (catalogs, volumes, grants) done here.""
 import os
 import shutil
 
-from flowctl_rt import FlowctlUnsupported, paths, spark_live, spark_paths, spark_read_files, warn
+from flowctl_rt import FlowctlUnsupported, paths, spark_clone, spark_dialect, spark_live, spark_paths, spark_read_files, spark_show, warn
 from flowctl_rt.spark_names import Rewriter, back, chain_at, folded
-from flowctl_rt.spark_tokens import SPACE, TEXT, quoted, tokens
+from flowctl_rt.spark_tokens import SPACE, TEXT, joined, quoted, tokens
 
 _told = set()
 
 
 def run(catalog, text, args, real):
     """Run one statement. real(text) is Spark's own way to do it."""
-    text = spark_read_files.replaced(catalog.session, spark_live.as_table(text))
-    rewriter = Rewriter(catalog.names, text, args if isinstance(args, dict) else None, spark_paths.local)
+    known = args if isinstance(args, dict) else None
+    text = spark_read_files.replaced(catalog.session, spark_dialect.translated(spark_live.as_table(text)), known)
+    rewriter = Rewriter(catalog.names, text, known, spark_paths.local, lambda e: real("SELECT %s" % e).first()[0])
     rewriter._identifiers()
     s = Statement(catalog, rewriter, real)
     words = s.words
@@ -216,6 +217,8 @@ def _create_table(s):
     target = s.names.table(s.name_after("TABLE"))
     if target is None:
         return s.plain()
+    if spark_clone.wanted(s):
+        return s.catalog.session.sql(spark_clone.query(s))
     with s.catalog.alone(*target):  # of two that make it at once, the second finds it
         done = s.plain()
         s.catalog.made(*target)
@@ -252,16 +255,55 @@ def _is_temporary(s, name):
 
 
 def _alter_table(s):
-    parts = s.name_after("TABLE")
+    parts = s.name_after("TABLE", "VIEW")
     old = s.names.table(parts)
-    if s.has("OWNER", "TO") or s.has("SET", "OWNER") or s.has("SET", "TAGS") or s.has("UNSET", "TAGS"):
+    if any(s.has(*words) for words in _RIGHTS):
         return _ignored(s)
+    if s.has("CLUSTER", "BY", "AUTO") or s.has("PREDICTIVE", "OPTIMIZATION"):
+        spark_dialect.tell("ALTER TABLE: there is no one here who optimizes tables or chooses their columns by himself")
+        return s.nothing()
+    if any(s.has(*words) for words in (("PRIMARY", "KEY"), ("FOREIGN", "KEY"))):
+        spark_dialect.tell("PRIMARY KEY and FOREIGN KEY are not kept here; on a workspace they inform and are not enforced either")
+        return s.nothing()
+    if s.has("SET", "NOT", "NULL"):
+        return _not_null(s)
     done = s.plain()
+    if s.words[1] == "VIEW":
+        return _view_altered(s, old, done)
     if s.has("RENAME", "TO") and old:
         new = s.names.table(s.name_after("TO"))
         _renamed(s.catalog, old, new)
     elif old and os.path.exists(s.catalog.note(*old)):
         s.catalog.made(*old)
+    return done
+
+
+_RIGHTS = (("OWNER", "TO"), ("SET", "OWNER"), ("SET", "TAGS"), ("UNSET", "TAGS"), ("SET", "ROW", "FILTER"), ("DROP", "ROW", "FILTER"), ("SET", "MASK"), ("DROP", "MASK"))
+
+
+def _not_null(s):
+    """ALTER COLUMN SET NOT NULL: Delta takes that for new tables only; a constraint does the same for one that is there."""
+    column = s.name_after("COLUMN")[0]
+    head = joined(s.toks[:next(i for i, t in enumerate(s.toks) if t.upper == "ALTER" and i)])
+    return s.catalog.session.sql("%s ADD CONSTRAINT %s CHECK (%s IS NOT NULL)" % (head, back(column + "_not_null"), back(column)))
+
+
+def _view_altered(s, old, done):
+    """A view has another query or name: its note says so."""
+    if old is None:
+        return done
+    if s.has("RENAME", "TO"):
+        new = s.names.table(s.name_after("TO"))
+        note = s.catalog._read(s.catalog.note(*old))
+        s.catalog.forget(*old)
+        text = s.catalog.sql("SHOW CREATE TABLE %s.%s" % (back(folded(*new[:2])), back(new[2]))).collectAsList().get(0).getString(0)
+        s.catalog.remember(*new, dict(note, sql=text))
+    elif s.has("AS"):
+        query = s.text[s.text.upper().index("VIEW") + 4:]
+        s.catalog.remember(*old, {
+            "kind": "view", "sql": "CREATE OR REPLACE VIEW" + query, "use": folded(s.names.catalog, s.names.schema),
+            "tables": [list(t) for t in dict.fromkeys(s.rewriter.tables) if t != old],
+        })
     return done
 
 
@@ -318,8 +360,50 @@ def _refresh(s):
     raise FlowctlUnsupported("REFRESH cannot run here; the CREATE OR REPLACE statement that made the table makes it anew")
 
 
+def _no_grants(s):
+    return s.rows(["Principal", "ActionType", "ObjectType", "ObjectKey"], [])
+
+
+def _nothing_to_do(s):
+    """FSCK REPAIR TABLE: a table of this machine has no files that somebody else has lost."""
+    return s.nothing()
+
+
+def _analyze(s):
+    """ANALYZE TABLE: Delta's log has the statistics that its reader uses; a table of another kind is Spark's matter."""
+    target = s.names.table(s.name_after("TABLE"))
+    if target and os.path.isdir(os.path.join(s.catalog.data(*target), "_delta_log")):
+        return s.nothing()
+    return s.plain()
+
+
+def _immediate(s):
+    """EXECUTE IMMEDIATE: the names in the text are folded too."""
+    end = next((i for i, t in enumerate(s.toks) if t.upper in ("USING", "INTO")), len(s.toks))
+    inner = s.toks[2].value if end == 3 and s.toks[2].kind == TEXT else s.real("SELECT " + joined(s.toks[2:end])).first()[0]
+    made = Rewriter(s.names, spark_dialect.translated(inner), None, spark_paths.local)
+    text = made.run()
+    for t in dict.fromkeys(made.tables):
+        s.catalog.table(*t)
+    return s.real("EXECUTE IMMEDIATE %s %s" % (quoted(text), joined(s.toks[end:])))
+
+
+def _comment_on_column(s):
+    parts = s.name_after("COLUMN")
+    if len(parts) < 2:
+        raise _error("PARSE_SYNTAX_ERROR", "COMMENT ON COLUMN: say table.column")
+    text = next((t.text for t in s.toks if t.kind == TEXT), "''")
+    return s.catalog.session.sql("ALTER TABLE %s ALTER COLUMN %s COMMENT %s" % (".".join(back(p) for p in parts[:-1]), back(parts[-1]), text))
+
+
+def _undrop(s):
+    raise FlowctlUnsupported("UNDROP: what is dropped here is gone; a Delta table's older rows come back with RESTORE TABLE")
+
+
 def _copy_into(s):
-    raise FlowctlUnsupported("COPY INTO cannot run here; use spark.read and write.mode('append'), or a stream with the cloudFiles format")
+    from flowctl_rt import spark_copy
+
+    return spark_copy.run(s)
 
 
 _EMULATED = [
@@ -330,7 +414,14 @@ _EMULATED = [
     (("CREATE", "SCHEMA|DATABASE"), _create_schema), (("DROP", "SCHEMA|DATABASE"), _drop_schema),
     (("CREATE", "VOLUME"), _create_volume), (("CREATE", "EXTERNAL", "VOLUME"), _create_volume), (("DROP", "VOLUME"), _drop_volume),
     (("GRANT|REVOKE|DENY",), _ignored), (("ALTER", "CATALOG|VOLUME|SCHEMA|DATABASE|SHARE"), _ignored), (("COMMENT", "ON", "CATALOG|VOLUME|SCHEMA|DATABASE"), _ignored),
-    (("COPY", "INTO"), _copy_into), (("REFRESH", "MATERIALIZED|STREAMING"), _refresh),
+    (("COPY", "INTO"), _copy_into), (("LIST",), spark_show.files), (("SHOW", "VOLUMES"), spark_show.volumes),
+    (("DESCRIBE|DESC", "CATALOG"), spark_show.describe_catalog), (("DESCRIBE|DESC", "VOLUME"), spark_show.describe_volume),
+    (("SHOW", "CREATE", "TABLE"), spark_show.create_table), (("DESCRIBE|DESC", "DETAIL"), spark_show.unfolded),
+    (("DESCRIBE|DESC", "TABLE|EXTENDED|FORMATTED|SCHEMA|DATABASE"), spark_show.unfolded),
+    (("SHOW", "GRANTS"), _no_grants), (("FSCK",), _nothing_to_do), (("ANALYZE", "TABLE"), _analyze), (("EXECUTE", "IMMEDIATE"), _immediate),
+    (("COMMENT", "ON", "COLUMN"), _comment_on_column), (("CREATE|ALTER|DROP", "SHARE|RECIPIENT|PROVIDER|CONNECTION"), _ignored),
+    (("CREATE|ALTER|DROP", "EXTERNAL|STORAGE", "LOCATION|CREDENTIAL"), _ignored), (("UNDROP",), _undrop),
+    (("REFRESH", "MATERIALIZED|STREAMING"), _refresh),
     (("CREATE", "TABLE"), _create_table), (("CREATE", "OR", "REPLACE", "TABLE"), _create_table), (("CREATE", "EXTERNAL", "TABLE"), _create_table),
     (("REPLACE", "TABLE"), _create_table),
     (("CREATE", "VIEW|FUNCTION"), _create_named), (("CREATE", "OR", "REPLACE", "VIEW|FUNCTION"), _create_named),

@@ -50,6 +50,15 @@ def quoted(value):
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def joined(toks):
+    """A text of tokens that have lost what was between them: marks that make up an operator stay together."""
+    out = ""
+    for before, t in zip([None] + toks[:-1], toks):
+        close = before is None or before.kind == MARK and t.kind == MARK and (before.text, t.text) != ("-", "-") or "." in (before.text, t.text)
+        out += t.text if close else " " + t.text
+    return out
+
+
 def tokens(sql):
     """All of a text, piece by piece; what is not closed goes to the end."""
     out, i, n = [], 0, len(sql)
