@@ -170,7 +170,10 @@ SELECT dev.bronze.dbl(4) AS d, n FROM dev.bronze.v WHERE g = 9 AND :lim = '2'
 }
 
 func TestSparkSQLFile(t *testing.T) {
-	sparkLab(t).sqlFile()
+	l := sparkLab(t)
+	l.sqlFile()
+	l.copyInto()
+	l.dialect()
 }
 
 // sqlFile: a sql_task has parameters and the output of its kind.

@@ -107,6 +107,23 @@ func TestSparkRewritesNames(t *testing.T) {
 	assert.Equal(t, string(want), log)
 }
 
+// What only Databricks' SQL has is said in Spark's words, or refused.
+func TestSparkDialect(t *testing.T) {
+	l := newLab(t)
+	code, err := os.ReadFile(filepath.Join("testdata", "spark_dialect.py"))
+	require.NoError(t, err)
+	l.write("dialect.py", string(code))
+	res, log, _ := l.script("dialect.py")
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	golden := filepath.Join("testdata", "spark_dialect.txt")
+	if *update {
+		require.NoError(t, os.WriteFile(golden, []byte(log), 0o600))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), log)
+}
+
 // Which code starts a driver before it runs: what names spark, not what speaks of it.
 func TestSparkIsForeseen(t *testing.T) {
 	l := newLab(t)
@@ -122,4 +139,30 @@ for source, language in [
 	res, log, _ := l.script("foreseen.py")
 	require.Equal(t, tasks.Success, res.Outcome, log)
 	assert.Equal(t, strings.Repeat("True\n", 5)+strings.Repeat("False\n", 4), log)
+}
+
+// A jar that was cut off is fetched anew: Spark would go on without it, and
+// with it without Delta.
+func TestSparkFetchesABrokenJarAnew(t *testing.T) {
+	l := newLab(t)
+	l.write("fetch.py", `
+import os, sys, zipfile
+from flowctl_rt import spark_driver
+here = os.path.dirname(os.path.abspath(__file__))
+submit = os.path.join(here, "submit")
+with open(submit, "w") as f:
+    f.write("#!%s\nimport os, sys, zipfile\nfolder = sys.argv[4].split('=')[1]\nos.makedirs(folder + '/jars', exist_ok=True)\n"
+            "zipfile.ZipFile(folder + '/jars/a_b-1.0.jar', 'w').close()\nprint('fetched')\n" % sys.executable)
+os.chmod(submit, 0o700)
+spec = {"submit": submit, "env": {}, "spark_jars": here}
+for cut in (False, False, True):
+    if cut:
+        open(jars[0], "w").close()
+    jars = spark_driver.fetch(spec, {"any": ["g:a:1"]}, here)
+    print(zipfile.is_zipfile(jars[0]))
+`)
+	res, log, _ := l.script("fetch.py")
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	assert.Equal(t, 2, strings.Count(log, "fetched\n"), log)
+	assert.Equal(t, 3, strings.Count(log, "True\n"), log)
 }

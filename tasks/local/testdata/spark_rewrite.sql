@@ -38,3 +38,8 @@ select schema from a.b.c
 select * from (select 1) x, a.b.c
 INSERT INTO a.b.c (x,y) select 1,2
 select date '2020-01-01', 1.5e3, a.b from 2024_t
+SELECT * FROM table_changes('a.b.c', 1)
+SHOW COLUMNS IN a.b.c
+SHOW TABLE EXTENDED IN a.b LIKE 'x*'
+SHOW USER FUNCTIONS IN a.b
+SELECT s.f(1), count(DISTINCT x) FROM t

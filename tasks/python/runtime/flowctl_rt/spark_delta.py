@@ -12,6 +12,8 @@ def change(module):
     wrap(table, "forName", lambda real, cls, session, name: real(cls, session, known(name)))
     wrap(table, "forPath", lambda real, cls, session, path, *a, **kw: real(cls, session, spark_paths.local(path), *a, **kw))
     wrap(table, "isDeltaTable", lambda real, cls, session, identifier: real(cls, session, spark_paths.local(identifier)))
+    for name in ("clone", "cloneAtVersion", "cloneAtTimestamp"):
+        wrap(table, name, _cloned)
     wrap(table, "convertToDelta", lambda real, cls, session, identifier, *a: real(cls, session, known(identifier), *a))
 
     def named(real, self, identifier):
@@ -31,3 +33,20 @@ def change(module):
     wrap(builder, "location", lambda real, self, location: real(self, spark_paths.local(location)))
     wrap(builder, "execute", execute)
 
+
+def _cloned(real, self, *args, **kwargs):
+    """The target is a path or a name of three levels; it comes first, or after the version."""
+    from flowctl_rt import spark_patch
+
+    args = list(args)
+    at = 0 if real.__name__ == "clone" else 1
+    where = kwargs.get("target", args[at] if len(args) > at else "")
+    new = spark_paths.local(where) if "/" in where else spark_patch.known(where)
+    if "target" in kwargs:
+        kwargs["target"] = new
+    elif len(args) > at:
+        args[at] = new
+    done = real(self, *args, **kwargs)
+    if "/" not in where and spark_patch.target(where):
+        spark_patch.catalog.made(*spark_patch.target(where))
+    return done

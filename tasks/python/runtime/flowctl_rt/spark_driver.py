@@ -11,6 +11,7 @@ by the driver), failed (why there is none, or none any more).
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,6 +103,9 @@ def fetch(spec, group, cache):
     for packages in group["any"]:
         mark = "\n".join([packages] + [group.get("excludes", ""), group.get("repositories", "")])
         folder = os.path.join(cache, hashlib.sha256(mark.encode()).hexdigest()[:16])
+        if broken(folder):
+            sys.stderr.write("%s holds a broken jar; it is fetched anew\n" % folder)
+            shutil.rmtree(folder)
         if not os.path.exists(os.path.join(folder, "done")):
             argv = [spec["submit"], "--packages", packages, "--conf", "spark.jars.ivy=" + folder]
             for flag, word in (("--exclude-packages", "excludes"), ("--repositories", "repositories")):
@@ -122,6 +126,14 @@ def fetch(spec, group, cache):
         "the jars of %s could not be fetched (%s). They come from Maven Central on the first start, and are kept in %s: "
         "see that this machine reaches it once, or copy that folder from one that has" % (" or ".join(group["any"]), "; ".join(lines[:3]) or "no answer", cache)
     )
+
+
+def broken(folder):
+    """Whether a jar of a folder cannot be read: Spark would go on without what is in it."""
+    import zipfile
+
+    jars = os.path.join(folder, "jars")
+    return os.path.isdir(jars) and any(n.endswith(".jar") and not zipfile.is_zipfile(os.path.join(jars, n)) for n in os.listdir(jars))
 
 
 def own(spec, folder):
