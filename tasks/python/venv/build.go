@@ -155,20 +155,27 @@ func full(said string) bool {
 	return strings.Contains(said, "no space left on device") || strings.Contains(said, "os error 28") || strings.Contains(said, "disk quota exceeded")
 }
 
-// report says every now and then what an installer is at, until stop is called.
+// report says every now and then what an installer is at, until stop is
+// called: less often as long as that is the same.
 func (b *build) report(what string) (stop func()) {
-	const often = 5 * time.Second
+	const often, same = 5 * time.Second, 30 * time.Second
 	begin, quit, done := time.Now(), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		tick := time.NewTicker(often)
 		defer tick.Stop()
+		last, said := "", begin
 		for {
 			select {
 			case <-quit:
 				return
 			case <-tick.C:
-				b.say(fmt.Sprintf("%s (%d s): %s", what, int(time.Since(begin).Seconds()), lastLine(filepath.Join(b.dir, logName))))
+				line := lastLine(filepath.Join(b.dir, logName))
+				if line == last && time.Since(said) < same {
+					continue
+				}
+				last, said = line, time.Now()
+				b.say(fmt.Sprintf("%s (%d s): %s", what, int(time.Since(begin).Seconds()), line))
 			}
 		}
 	}()

@@ -164,16 +164,13 @@ func blamed(core, said string, reqs []Requirement) []Requirement {
 	for _, m := range listLine.FindAllStringSubmatch(core, -1) {
 		listed = append(listed, at(m[1], reqs)...)
 	}
-	if len(listed) > 0 {
-		return listed
-	}
 	words := map[string]bool{}
 	for _, w := range notWord.Split(core, -1) {
 		words[normal(w)] = true
 	}
 	var named []Requirement
-	for _, r := range reqs {
-		if name := r.name(); name != "" && words[normal(name)] || r.Path != "" && strings.Contains(core, r.Path) {
+	for _, r := range reqs { // pip's conflict gives one by its line, the other by its name
+		if name := r.name(); slices.Contains(listed, r) || name != "" && words[normal(name)] || r.Path != "" && strings.Contains(core, r.Path) {
 			named = append(named, r)
 		}
 	}

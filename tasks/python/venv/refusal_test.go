@@ -28,6 +28,8 @@ To fix this you could try to:
 ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/en/latest/`,
 			`d[2]: "alpha", d[3]: "Beta_Two>=1" cannot be installed: Cannot install alpha and Beta_Two>=1 because these package versions have conflicting dependencies. ` +
 				`The conflict is caused by: a 1 depends on c==1; b 1 depends on c==2; ResolutionImpossible: for help visit https://pip.pypa.io/en/latest/; these requirements cannot be met together: loosen one of them`},
+		"pip, one by its line and one by its name": {"ERROR: Cannot install -r /e/requirements.txt (line 3) and beta-two>=1 because these package versions have conflicting dependencies.\n",
+			`d[2]: "alpha", d[3]: "Beta_Two>=1" cannot be installed: Cannot install alpha and beta-two>=1 because these package versions have conflicting dependencies.; these requirements cannot be met together: loosen one of them`},
 		"uv, conflict": {`error: No solution found when resolving dependencies
   cause: Because all versions of alpha depend on c==2 and all versions of beta-two depend on c==1, we can conclude that all versions of alpha and all versions of beta-two are incompatible.
          And because you require alpha and beta-two>=1, we can conclude that your requirements are unsatisfiable.
