@@ -220,3 +220,11 @@ func TestHelp(t *testing.T) {
 	assert.Contains(t, log, "ls: List a directory.")
 	assert.Contains(t, log, "set: Publish a value")
 }
+
+// A notebook that is called like one of Python's modules does not stand in its way.
+func TestNotebookCalledLikeAModule(t *testing.T) {
+	l := newLab(t)
+	l.write("helper.py", "NAME = 'helper'")
+	l.notebook("colorsys", "import colorsys, helper\nprint(dbutils.widgets.get('n'), colorsys.rgb_to_hsv(0, 0, 0), helper.NAME)")
+	assert.Equal(t, "1 (0.0, 0.0, 0) helper\n", l.ok("colorsys", "n=1"))
+}

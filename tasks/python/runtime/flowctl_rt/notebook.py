@@ -155,9 +155,7 @@ def run(context, resumed):
     sys.argv = [path]
     folder = os.path.dirname(path)
     os.chdir(folder)
-    for extra in [context.get("code_dir"), folder]:
-        if extra and extra not in sys.path:
-            sys.path.insert(0, extra)
+    _importable([folder, context.get("code_dir")])
     if resumed:
         from flowctl_rt import overlay
 
@@ -175,6 +173,16 @@ def run(context, resumed):
             return _success(None)
         raise
     return _success(None)
+
+
+def _importable(folders):
+    """Let the notebook import the modules beside it: before installed packages,
+    and after Python's own modules, which a notebook called copy or random must
+    not replace (on a workspace a notebook is no module at all)."""
+    own = os.path.dirname(os.__file__)
+    first = [p for p in sys.path if p in (own, os.path.join(own, "lib-dynload")) or p.endswith(".zip") and os.path.dirname(p) == os.path.dirname(own)]
+    new = [f for f in dict.fromkeys(folders) if f and f not in sys.path]
+    sys.path[:] = first + new + [p for p in sys.path if p not in first]
 
 
 def _await_streams():
