@@ -63,13 +63,9 @@ func (f *daemonFlags) base(addr net.Addr) string {
 // an answer may take long, for it may be a large file.
 func (a *app) networkServer(m *metrics, models http.Handler, config *tls.Config, log *slog.Logger) *http.Server {
 	api := a.server.Guard(a.server.Handler())
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", a.server.Guard(m.handler()))
-	mux.Handle("/api/2.0/mlflow/", a.server.Guard(models))
-	mux.Handle("/api/3.0/mlflow/", a.server.Guard(models))
-	mux.Handle("/", api)
+	paths := ownPaths{api: api, models: a.server.Guard(models), metrics: a.server.Guard(m.handler())}
 	return &http.Server{
-		Handler:           m.count(split(mux, api)),
+		Handler:           m.count(paths),
 		TLSConfig:         config,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -78,14 +74,20 @@ func (a *app) networkServer(m *metrics, models http.Handler, config *tls.Config,
 	}
 }
 
-// split sends the daemon's own paths to its mux, and the others past it: a mux
-// would clean them, and they are names.
-func split(mux *http.ServeMux, api http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p := r.URL.Path; p == "/metrics" || strings.HasPrefix(p, "/api/2.0/mlflow/") || strings.HasPrefix(p, "/api/3.0/mlflow/") {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		api.ServeHTTP(w, r)
-	})
+// ownPaths sends this process's own paths where they are answered, and all
+// others to the API: as they came, for a mux would clean them, and they are
+// names.
+type ownPaths struct {
+	api, models, metrics http.Handler
+}
+
+func (p ownPaths) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path == "/metrics" && r.Method == http.MethodGet && p.metrics != nil:
+		p.metrics.ServeHTTP(w, r)
+	case forMLflow(r):
+		p.models.ServeHTTP(w, r)
+	default:
+		p.api.ServeHTTP(w, r)
+	}
 }

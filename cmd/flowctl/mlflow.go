@@ -2,25 +2,22 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"net"
-	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"flowctl/tasks/local"
 	"flowctl/tasks/python"
+	"flowctl/tasks/python/venv"
 )
 
 // mlflowStore is where the tasks of a data directory log: the same store that
@@ -30,30 +27,76 @@ type mlflowStore struct {
 	python string // the interpreter, as the user named it
 }
 
-// server is MLflow's own server on the store, at an address.
-func (m mlflowStore) server(ctx context.Context, addr string) (*exec.Cmd, error) {
+// mlflowPython is an interpreter that has MLflow whole, and what runs in it.
+type mlflowPython struct {
+	path    string
+	runtime string // the folder of our own modules
+	hold    io.Closer
+}
+
+// hasMLflow asks an interpreter for what MLflow's server needs, without
+// loading it.
+const hasMLflow = `import importlib.util as u, sys
+sys.exit(not all(u.find_spec(n) for n in ("mlflow", "flask", "sqlalchemy", "alembic")))`
+
+// interpreter finds an interpreter with MLflow: the user's own if it has it,
+// else an environment, made if need be (say gets a line when it takes time).
+// The caller closes hold when nothing runs in it any more.
+func (m mlflowStore) interpreter(ctx context.Context, say func(string)) (mlflowPython, error) {
 	found, err := python.Locate(ctx, m.python, filepath.Join(m.home, "python.json"))
 	if err != nil {
-		return nil, err
+		return mlflowPython{}, err
 	}
-	if out, err := exec.CommandContext(ctx, found.Path, "-c", "import mlflow.server").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("MLflow is not installed in %s: %s; install it with: %s -m pip install mlflow", found.Path, lastLine(out), found.Path)
+	runtime, err := python.Extract(filepath.Join(m.home, "runtime"))
+	if err != nil {
+		return mlflowPython{}, err
 	}
-	dir := filepath.Join(m.home, "mlflow")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make MLflow's folder: %w", err)
+	if err := exec.CommandContext(ctx, found.Path, "-c", hasMLflow).Run(); err == nil {
+		return mlflowPython{path: found.Path, runtime: runtime, hold: io.NopCloser(nil)}, nil
 	}
+	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" {
+		return mlflowPython{}, fmt.Errorf("MLflow is not installed in %s, and FLOWCTL_SPARK_ENV=off; install it with: %s -m pip install mlflow", found.Path, found.Path)
+	}
+	env, err := venv.Store{Dir: filepath.Join(m.home, "envs")}.Ensure(ctx, venv.Spec{
+		Interpreter:  found.Path,
+		Requirements: []venv.Requirement{{Line: local.MLflow, Field: "MLflow's server"}},
+	}, say)
+	if err != nil {
+		return mlflowPython{}, fmt.Errorf("install MLflow: %w", err)
+	}
+	return mlflowPython{path: env.Program(), runtime: runtime, hold: env}, nil
+}
+
+// dir is the folder of the store; artifacts lie in it too.
+func (m mlflowStore) dir() string { return filepath.Join(m.home, "mlflow") }
+
+func (m mlflowStore) artifacts() string { return filepath.Join(m.dir(), "artifacts") }
+
+// command runs a module of ours in an interpreter with MLflow.
+func (m mlflowStore) command(ctx context.Context, py mlflowPython, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, py.path, append([]string{filepath.Join(py.runtime, "flowctl_rt", "mlflow_server.py")}, args...)...)
+	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it starts ends with it
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+// pages is MLflow's own server with its pages, at an address.
+func (m mlflowStore) pages(ctx context.Context, py mlflowPython, addr string) (*exec.Cmd, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, found.Path, "-m", "mlflow", "server", "--host", host, "--port", port, "--workers", "1",
-		"--backend-store-uri", "sqlite:///"+filepath.Join(dir, "mlflow.db"),
-		"--default-artifact-root", filepath.Join(dir, "artifacts"), "--no-serve-artifacts")
-	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its workers end with it
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
+	if out, err := m.command(ctx, py, "--prepare", m.dir(), m.artifacts()).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("open MLflow's store in %s: %s", m.dir(), lastLine(out))
+	}
+	cmd := m.command(ctx, py)
+	cmd.Args = []string{
+		py.path, "-m", "mlflow", "server", "--host", host, "--port", port, "--workers", "1",
+		"--backend-store-uri", "sqlite:///" + filepath.Join(m.dir(), "mlflow.db"),
+		"--default-artifact-root", m.artifacts(), "--no-serve-artifacts",
+	}
 	return cmd, nil
 }
 
@@ -77,7 +120,13 @@ func newMLflowCmd(e *env) *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			cmd, err := mlflowStore{home, e.python}.server(ctx, listen)
+			store := mlflowStore{home, e.python}
+			py, err := store.interpreter(ctx, func(text string) { fmt.Fprintln(e.stderr, text) })
+			if err != nil {
+				return unable(err)
+			}
+			defer py.hold.Close() //nolint:errcheck // nothing was written to it
+			cmd, err := store.pages(ctx, py, listen)
 			if err != nil {
 				return unable(err)
 			}
@@ -92,105 +141,4 @@ func newMLflowCmd(e *env) *cobra.Command {
 	ui.Flags().StringVar(&listen, "listen", "127.0.0.1:5000", "address of the pages")
 	cmd.AddCommand(ui)
 	return cmd
-}
-
-// mlflowAPI answers the paths of MLflow that clients call on a workspace, from
-// the store that tasks log to. MLflow's own server does it: the first call
-// starts one on loopback, and it ends with the daemon.
-type mlflowAPI struct {
-	store mlflowStore
-	log   *slog.Logger
-	ctx   context.Context // of the daemon
-
-	mu    sync.Mutex
-	proxy http.Handler // nil: not started, or it ended
-	ended sync.WaitGroup
-}
-
-func (m *mlflowAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	proxy, err := m.start()
-	if err != nil {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotImplemented)
-		fmt.Fprintf(w, `{"error_code":"NOT_IMPLEMENTED","message":%q}`, err.Error())
-		return
-	}
-	proxy.ServeHTTP(w, r)
-}
-
-// start finds the server, or starts one and waits until it answers.
-func (m *mlflowAPI) start() (http.Handler, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.proxy != nil {
-		return m.proxy, nil
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("find a port for MLflow: %w", err)
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		return nil, err
-	}
-	cmd, err := m.store.server(m.ctx, addr)
-	if err != nil {
-		return nil, err
-	}
-	said, err := os.Create(filepath.Join(m.store.home, "mlflow", "server.log"))
-	if err != nil {
-		return nil, fmt.Errorf("start MLflow's server: %w", err)
-	}
-	defer said.Close() //nolint:errcheck // the server has its own hold on it
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start MLflow's server: %w", err)
-	}
-	gone := make(chan error, 1)
-	m.ended.Go(func() {
-		err := cmd.Wait()
-		gone <- err
-		m.mu.Lock()
-		m.proxy = nil // the next call starts another
-		m.mu.Unlock()
-	})
-	if err := answers(m.ctx, "http://"+addr+"/health", gone); err != nil {
-		return nil, fmt.Errorf("MLflow's server did not start: %w; %s has its words", err, said.Name())
-	}
-	m.log.Info("MLflow's server runs", "address", addr)
-	target := &url.URL{Scheme: "http", Host: addr}
-	m.proxy = &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			r.Out.Host = addr // it refuses names that are not its own
-			r.Out.Header.Del("Authorization")
-		},
-		ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
-	}
-	return m.proxy, nil
-}
-
-// answers waits until a server answers, a minute at most.
-func answers(ctx context.Context, address string, gone <-chan error) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-		if err != nil {
-			return err
-		}
-		if resp, err := http.DefaultClient.Do(req); err == nil {
-			_ = resp.Body.Close() // that it answers is all
-			return nil
-		}
-		select {
-		case err := <-gone:
-			return errors.Join(errors.New("it ended"), err)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
-		}
-	}
 }

@@ -36,6 +36,14 @@ func caller(ctx context.Context) (workspace.Identity, bool) {
 	return who, ok
 }
 
+// Caller is the name of who is asking, and the address by which they reached
+// this server: for handlers of other rooms behind Guard or Local.
+func Caller(ctx context.Context) (user, base string) {
+	who, _ := caller(ctx)
+	base, _ = ctx.Value(baseKey{}).(string)
+	return who.Name, base
+}
+
 // visit is a caller in the workspace that they may see.
 type visit struct {
 	*workspace.Workspace

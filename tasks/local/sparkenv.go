@@ -14,14 +14,18 @@ import (
 	"flowctl/tasks/python/venv"
 )
 
+// MLflow is the requirement that brings MLflow whole, at the version that goes
+// with the pins below.
+const MLflow = "mlflow==3.17.2"
+
 // A Databricks runtime brings Spark, Delta, MLflow and what they work with. A
 // task whose code asks for one of these gets them too, at versions that fit
 // together, unless its interpreter or its own dependencies have them.
 // FLOWCTL_SPARK_ENV=off leaves it to the user.
 var runtimePins = map[string][]string{
-	"4.1": {"pyspark==4.1.4", "delta-spark==4.4.0", "pandas>=2.2,<3", "numpy>=1.26,<2.4", "pyarrow>=18,<22", "mlflow==3.17.2"},
-	"4.0": {"pyspark==4.0.*", "delta-spark==4.4.0", "pandas>=2.2,<3", "numpy>=1.26,<2.4", "pyarrow>=18,<22", "mlflow==3.17.2"},
-	"3.5": {"pyspark==3.5.*", "delta-spark==3.3.2", "pandas>=2,<2.3", "numpy>=1.26,<2", "pyarrow>=15,<19", "mlflow==3.17.2", "setuptools<80"},
+	"4.1": {"pyspark==4.1.4", "delta-spark==4.4.0", "pandas>=2.2,<3", "numpy>=1.26,<2.4", "pyarrow>=18,<22", MLflow},
+	"4.0": {"pyspark==4.0.*", "delta-spark==4.4.0", "pandas>=2.2,<3", "numpy>=1.26,<2.4", "pyarrow>=18,<22", MLflow},
+	"3.5": {"pyspark==3.5.*", "delta-spark==3.3.2", "pandas>=2,<2.3", "numpy>=1.26,<2", "pyarrow>=15,<19", MLflow, "setuptools<80"},
 }
 
 // mlPins come on top where the cluster's runtime is one for machine learning.
