@@ -119,9 +119,6 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 		return launch{}, err
 	}
 	c.Spark, c.MLflow, c.Blobs = spark, filepath.Join(a.Home, "mlflow"), blobDir(a.Home)
-	if err := c.Write(a.Dir); err != nil {
-		return launch{}, err
-	}
 	env := os.Environ()
 	if o.Access != nil {
 		host, token, err := o.Access(ctx, a)
@@ -130,7 +127,11 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 		}
 		if host != "" {
 			env = append(env, "DATABRICKS_HOST="+host, "DATABRICKS_TOKEN="+token)
+			c.API = true
 		}
+	}
+	if err := c.Write(a.Dir); err != nil {
+		return launch{}, err
 	}
 	env = append(env, o.Env...)
 	env = append(env, clusterEnv...)

@@ -28,6 +28,7 @@ type Context struct {
 	MLflow       string            `json:"mlflow,omitempty"` // the folder of the tracking store
 	Blobs        string            `json:"blobs,omitempty"`  // where the bytes that ran are kept, by their SHA-256
 	Dbt          *Dbt              `json:"dbt,omitempty"`
+	API          bool              `json:"api,omitempty"` // flowctl's own API answers at $DATABRICKS_HOST
 
 	TaskKey     string `json:"task_key"`
 	RunID       int64  `json:"run_id"`

@@ -1,8 +1,10 @@
 """MLflow logs to the store in the data directory.
 
 Code that asks for a workspace's tracking server or registry (databricks,
-databricks-uc) gets that store too. Runs carry the tags of a job's run on
-Databricks, and by default belong to the experiment of the job.
+databricks-uc) gets that store too, and still reads the name that it gave. Runs
+carry the tags of a job's run on Databricks, and by default belong to the
+experiment of the job. An interpreter with mlflow-skinny cannot open the store:
+it speaks to it through flowctl's API, as to a workspace.
 """
 import os
 import sys
@@ -23,24 +25,50 @@ def uri():
     return "sqlite:///" + os.path.join(home(), "mlflow.db")
 
 
+def whole():
+    """Whether this interpreter has what the store itself takes; mlflow-skinny has not."""
+    import importlib.util
+
+    return importlib.util.find_spec("sqlalchemy") is not None
+
+
+def remote():
+    """Whether the store is reached through flowctl's API, as a workspace's is."""
+    from flowctl_rt.dbutils import context
+
+    return bool(context().get("api")) and not whole()
+
+
+def names_workspace(value):
+    """Whether a URI means the workspace."""
+    text = value if isinstance(value, str) else ""
+    return text in _WORKSPACE or text.startswith(tuple(w + "://" for w in _WORKSPACE))
+
+
 def local(value):
     """The store for what a workspace would answer; any other URI as it is."""
-    text = value if isinstance(value, str) else ""
-    if text in _WORKSPACE or text.startswith(tuple(w + "://" for w in _WORKSPACE)):
-        return uri()
-    return value
+    return uri() if names_workspace(value) and not remote() else value
 
 
 def change(module):
     """mlflow has been loaded."""
+    if remote():
+        for key, name in (("MLFLOW_TRACKING_URI", "databricks"), ("MLFLOW_REGISTRY_URI", "databricks")):
+            if os.environ.get(key, uri()) == uri():
+                os.environ[key] = name
+        _context()
+        return
     from mlflow.tracking import client
     from mlflow.tracking._model_registry import utils as registry
     from mlflow.tracking._tracking_service import utils as tracking
 
     for key in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
         os.environ[key] = local(os.environ.get(key) or "databricks")
-    _everywhere(tracking, "set_tracking_uri")
-    _everywhere(registry, "set_registry_uri")
+    _names(tracking, "tracking_uri", "databricks")
+    _names(registry, "registry_uri", "databricks-uc")
+    for owner, name in ((tracking, "_resolve_tracking_uri"), (registry, "_resolve_registry_uri"), (registry, "_get_registry_uri_from_context")):
+        if hasattr(owner, name):
+            _everywhere(owner, name, lambda real: lambda *args, **kwargs: local(real(*args, **kwargs)))
     init = client.MlflowClient.__init__
 
     def made(self, tracking_uri=None, registry_uri=None, *args, **kwargs):
@@ -52,17 +80,40 @@ def change(module):
     mlflow_facts.install(client.MlflowClient)
 
 
-def _everywhere(module, name):
+def _names(module, what, default):
+    """set_… leads to the store, and get_… tells code of the task the name that it gave. MLflow itself,
+    which decides by the name what to do, reads where it leads."""
+    said = {}
+
+    def setter(real):
+        def set_uri(uri, *args, **kwargs):
+            said["name"] = uri
+            return real(local(uri), *args, **kwargs)
+
+        return set_uri
+
+    def getter(real):
+        def get_uri(*args, **kwargs):
+            value = local(real(*args, **kwargs))
+            if value != uri() or sys._getframe(1).f_globals.get("__name__", "").split(".")[0] == "mlflow":
+                return value
+            name = said.get("name")
+            return name if names_workspace(name) else default
+
+        return get_uri
+
+    _everywhere(module, "set_" + what, setter)
+    _everywhere(module, "get_" + what, getter)
+
+
+def _everywhere(module, name, make):
     """Change a function of MLflow, in all of its modules that have taken it already."""
     real = getattr(module, name)
-
-    def redirected(uri, *args, **kwargs):
-        return real(local(uri), *args, **kwargs)
-
-    redirected.__doc__, redirected.__name__ = real.__doc__, name
+    changed = make(real)
+    changed.__doc__, changed.__name__ = real.__doc__, name
     for key, loaded in list(sys.modules.items()):
         if (key == "mlflow" or key.startswith("mlflow.")) and loaded is not None and vars(loaded).get(name) is real:
-            setattr(loaded, name, redirected)
+            setattr(loaded, name, changed)
 
 
 def _stores(tracking, registry):
@@ -72,7 +123,7 @@ def _stores(tracking, registry):
     def runs_store(store_uri, artifact_uri=None):
         if store_uri == uri() and artifact_uri is None:
             artifact_uri = os.path.join(home(), "artifacts")
-        return _alone(lambda: runs(store_uri, artifact_uri))
+        return _with_workspace_names(_alone(lambda: runs(store_uri, artifact_uri)))
 
     def models_store(store_uri, *args, **kwargs):
         return _alone(lambda: models(store_uri))
@@ -81,11 +132,24 @@ def _stores(tracking, registry):
     registry._get_store_registry().register("sqlite", models_store)
 
 
+def _with_workspace_names(store):
+    """An experiment at /Workspace/Users/… is that at /Users/…, as on a workspace."""
+    for method in ("create_experiment", "get_experiment_by_name"):
+        real = getattr(store, method)
+
+        def named(name, *args, _real=real, **kwargs):
+            if isinstance(name, str) and name.startswith("/Workspace/"):
+                name = name[len("/Workspace"):]
+            return _real(name, *args, **kwargs)
+
+        setattr(store, method, named)
+    return store
+
+
 def _alone(make):
     import fcntl
-    import importlib.util
 
-    if importlib.util.find_spec("sqlalchemy") is None:
+    if not whole():
         raise RuntimeError(
             "this interpreter has mlflow-skinny, which cannot keep runs in the local store: add the full package to the dependencies "
             "(mlflow==%s), or set MLFLOW_TRACKING_URI to a server" % sys.modules["mlflow"].__version__
