@@ -38,6 +38,7 @@ type app struct {
 	server     *api.Server
 	local      http.Handler // the API for this machine's user
 	http       *http.Server // on the socket
+	tasks      *taskAPI     // nil: tasks find the API where the daemon listens, or have none
 }
 
 // appOptions are how a process holds the data directory.
@@ -83,6 +84,9 @@ func (e *env) openApp(home string, opt appOptions) (a *app, err error) {
 		}
 		outbox = a.outbox
 	}
+	if opt.base == "" && !ownWorkspace() {
+		a.tasks = &taskAPI{app: a, python: e.python, log: log}
+	}
 	a.engine, err = engine.Start(a.store, engine.Options{
 		Outbox:   outbox,
 		Parallel: opt.parallel, WorkspaceURL: opt.base, WorkspaceID: workspaceID, Log: log, Meter: opt.meter,
@@ -112,6 +116,12 @@ func runnerTable(runners tasks.Runners) func(*jobrun.Run, jobrun.StartAttempt) (
 	}
 }
 
+// ownWorkspace says whether the user's environment names a workspace for the
+// tasks of this process: then its API is theirs, not ours.
+func ownWorkspace() bool {
+	return os.Getenv("DATABRICKS_HOST") != "" || os.Getenv("DATABRICKS_CONFIG_PROFILE") != ""
+}
+
 // localOptions let the tasks on this machine use what their user may use of
 // the workspace: its secrets and, if it is on the network, its API.
 func (a *app) localOptions(python, base string) *local.Options {
@@ -129,6 +139,12 @@ func (a *app) localOptions(python, base string) *local.Options {
 			return w.Secrets.Readable(who)
 		},
 		Access: func(_ context.Context, t tasks.Attempt) (host, token string, err error) {
+			base := base
+			if a.tasks != nil {
+				if base, err = a.tasks.address(); err != nil {
+					return "", "", err
+				}
+			}
 			if base == "" {
 				return "", "", nil
 			}
@@ -182,6 +198,9 @@ func (a *app) close() error {
 	var errs []error
 	if a.engine != nil {
 		errs = append(errs, a.engine.Close())
+	}
+	if a.tasks != nil {
+		errs = append(errs, a.tasks.close())
 	}
 	if a.http != nil {
 		_ = a.http.Close() // followers notice, and take over

@@ -132,11 +132,12 @@ func (e *env) daemon(ctx context.Context, f daemonFlags) (err error) {
 		return unable(fmt.Errorf("start jobs by themselves: %w", err))
 	}
 	defer jobs.Close()
-	serving, endServing := context.WithCancel(ctx)
-	models := &mlflowAPI{store: mlflowStore{home, e.python}, log: log, ctx: serving}
-	defer models.ended.Wait()
-	defer endServing()
-	server := a.networkServer(m, models, tlsConfig, log)
+	network, err := a.openNetwork(e.python, base, log)
+	if err != nil {
+		return unable(err)
+	}
+	defer func() { err = errors.Join(err, network.close()) }()
+	server := network.httpServer(m, tlsConfig, log)
 	served := make(chan error, 1)
 	go func() {
 		if tlsConfig != nil {

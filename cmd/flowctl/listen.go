@@ -59,11 +59,11 @@ func (f *daemonFlags) base(addr net.Addr) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// networkServer answers whoever has a token. Clients that dawdle are cut off;
+// httpServer answers whoever has a token. Clients that dawdle are cut off;
 // an answer may take long, for it may be a large file.
-func (a *app) networkServer(m *metrics, models http.Handler, config *tls.Config, log *slog.Logger) *http.Server {
-	api := a.server.Guard(a.server.Handler())
-	paths := ownPaths{api: api, models: a.server.Guard(models), metrics: a.server.Guard(m.handler())}
+func (n *network) httpServer(m *metrics, config *tls.Config, log *slog.Logger) *http.Server {
+	guard := n.server.Guard
+	paths := ownPaths{api: guard(n.server.Handler()), models: guard(n.models), metrics: guard(m.handler())}
 	return &http.Server{
 		Handler:           m.count(paths),
 		TLSConfig:         config,

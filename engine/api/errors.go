@@ -63,6 +63,7 @@ var statuses = map[string]int{
 	"NOT_FOUND":               http.StatusNotFound,
 	"ENDPOINT_NOT_FOUND":      http.StatusNotFound,
 	"ALREADY_EXISTS":          http.StatusConflict,
+	"RESOURCE_CONFLICT":       http.StatusConflict,
 	"REQUEST_TOO_LARGE":       http.StatusRequestEntityTooLarge,
 	"RESOURCE_EXHAUSTED":      http.StatusTooManyRequests,
 	"INTERNAL_ERROR":          http.StatusInternalServerError,

@@ -49,6 +49,17 @@ func (b *body) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// read decodes the body into v; no body leaves it as it is.
+func (b body) read(v any) error {
+	if len(b.raw) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(b.raw, v); err != nil {
+		return &apiError{status: http.StatusBadRequest, code: "MALFORMED_REQUEST", message: fmt.Sprintf("Could not parse request object: %v", err)}
+	}
+	return nil
+}
+
 type jobIDAnswer struct {
 	JobID int64 `json:"job_id"`
 }

@@ -70,6 +70,14 @@ func (s *Server) object(r *http.Request, v visit) (workspace.Object, error) {
 	switch typ.Plural {
 	case "jobs":
 		return s.jobObject(r.Context(), v, o.ID)
+	case "experiments", "registered-models":
+		return s.trackedObject(r.Context(), o)
+	case "serving-endpoints":
+		if s.Serving == nil {
+			return o, noServing()
+		}
+		ep, err := s.Serving.ByID(v.Namespace, o.ID)
+		return endpointObject(ep), err
 	case "clusters", "instance-pools", "sql/warehouses":
 		if o.ID != machineID {
 			return o, &workspace.Error{Code: workspace.DoesNotExist, Message: typ.Singular + " " + o.ID + " does not exist."}
@@ -82,6 +90,17 @@ func (s *Server) object(r *http.Request, v visit) (workspace.Object, error) {
 		return o, &workspace.Error{Code: workspace.DoesNotExist, Message: "There is no cluster policy " + o.ID + " here."}
 	}
 	return o, nil
+}
+
+// trackedObject is an experiment or a model as an object with permissions.
+// They are kept and told; MLflow's store itself is open to whoever has a token.
+func (s *Server) trackedObject(ctx context.Context, o workspace.Object) (workspace.Object, error) {
+	if s.Tracked == nil {
+		return o, &workspace.Error{Code: workspace.DoesNotExist, Message: "There is no " + o.Type.Singular + " " + o.ID + " here."}
+	}
+	owner, err := s.Tracked(ctx, o.Type.Plural, o.ID)
+	o.Owner = owner
+	return o, err
 }
 
 // jobObject is a job as an object with permissions: its maker owns it until

@@ -11,10 +11,12 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 
 	"flowctl/engine"
+	"flowctl/engine/serving"
 	"flowctl/engine/workspace"
 )
 
@@ -30,6 +32,13 @@ type Server struct {
 
 	// Workspaces are what the rest of the API is about, and say who may do what.
 	Workspaces *workspace.Set
+	// Serving are the endpoints of models; nil: there are none here.
+	Serving *serving.Endpoints
+	// Tracked finds an experiment ("experiments") or a model of the workspace's
+	// registry ("registered-models") by its id and tells who made it, "" if nobody
+	// knows. Nil: there are none here.
+	Tracked func(ctx context.Context, kind, id string) (owner string, err error)
+
 	// Hosts are names that this server is known by, beside localhost and bare
 	// addresses. A request that names another was led here by a strange DNS.
 	Hosts []string

@@ -66,6 +66,7 @@ type Entity struct {
 type Route struct {
 	Entity  string `json:"entity"`
 	Percent int    `json:"percent"`
+	Word    string `json:"word,omitempty"` // by which field the request named the entity; empty: nobody named it
 }
 
 // entity finds an entity by its name.

@@ -17,6 +17,7 @@ const (
 	CanRead      Level = "CAN_READ"
 	CanRun       Level = "CAN_RUN"
 	CanEdit      Level = "CAN_EDIT"
+	CanQuery     Level = "CAN_QUERY"
 )
 
 // ObjectType is a kind of object that has permissions.
@@ -37,6 +38,9 @@ type LevelInfo struct {
 
 // JobType is the kind of jobs.
 var JobType = objectTypes[0]
+
+// ServingType is the kind of serving endpoints.
+var ServingType = objectTypes[len(objectTypes)-1]
 
 // objectTypes are the kinds that exist here. The words are those of the
 // permissionLevels endpoint.
@@ -68,6 +72,23 @@ var objectTypes = []ObjectType{
 		{IsOwner, "Is the owner of the warehouse"},
 	}},
 	{Plural: "authorization", Singular: "tokens", Levels: []LevelInfo{{"CAN_USE", "Can use tokens"}}},
+	{Plural: "experiments", Singular: "mlflowExperiment", Levels: []LevelInfo{
+		{CanRead, "Can read the experiment"},
+		{CanEdit, "Can read the experiment and log to it"},
+		{CanManage, "Can do everything with the experiment"},
+	}},
+	{Plural: "registered-models", Singular: "registered-model", Levels: []LevelInfo{
+		{CanRead, "Can read the model"},
+		{CanEdit, "Can read and edit the model"},
+		{"CAN_MANAGE_STAGING_VERSIONS", "Can edit the model and manage its staging versions"},
+		{"CAN_MANAGE_PRODUCTION_VERSIONS", "Can edit the model and manage all of its versions"},
+		{CanManage, "Can do everything with the model"},
+	}},
+	{Plural: "serving-endpoints", Singular: "serving-endpoint", Levels: []LevelInfo{
+		{CanView, "Can view the endpoint"},
+		{CanQuery, "Can view and query the endpoint"},
+		{CanManage, "Can do everything with the endpoint"},
+	}},
 }
 
 // treeType ranks the levels of whatever is in the file tree.

@@ -213,8 +213,12 @@ func (g Grant) principal() string {
 func granted(t tx, key string, o Object) ([]Grant, error) {
 	var list accessList
 	ok, err := t.read(bucketACL, key, &list)
-	if err == nil && !ok && o.Owner != "" && o.Type.rank(IsOwner) > 0 {
-		list.Grants = []Grant{{User: o.Owner, Level: IsOwner}}
+	if err == nil && !ok && o.Owner != "" {
+		level := IsOwner
+		if o.Type.rank(IsOwner) == 0 { // of a kind without owners its maker can manage it
+			level = o.Type.manage()
+		}
+		list.Grants = []Grant{{User: o.Owner, Level: level}}
 	}
 	return list.Grants, err
 }
