@@ -40,17 +40,35 @@ func (q endpointRequest) kept() map[string]json.RawMessage {
 // configRequest is what an endpoint is to serve, in the words of now and of
 // before. Source: the SDK's EndpointCoreConfigInput.
 type configRequest struct {
-	Entities []serving.Entity `json:"served_entities"`
-	Models   []servedModel    `json:"served_models"`
-	Traffic  *trafficConfig   `json:"traffic_config"`
-	Capture  json.RawMessage  `json:"auto_capture_config"`
+	Entities []servedEntity  `json:"served_entities"`
+	Models   []servedModel   `json:"served_models"`
+	Traffic  *trafficConfig  `json:"traffic_config"`
+	Capture  json.RawMessage `json:"auto_capture_config"`
+}
+
+type servedEntity struct {
+	serving.Entity
+	Version versionText `json:"entity_version"`
 }
 
 // servedModel is the older form of an entity.
 type servedModel struct {
 	serving.Entity
-	ModelName    string `json:"model_name"`
-	ModelVersion string `json:"model_version"`
+	ModelName    string      `json:"model_name"`
+	ModelVersion versionText `json:"model_version"`
+}
+
+// versionText is the number of a version: text, but MLflow's own store calls
+// it a number, and code hands that on.
+type versionText string
+
+// UnmarshalJSON takes both.
+func (v *versionText) UnmarshalJSON(raw []byte) error {
+	if isNumber(string(raw)) {
+		*v = versionText(raw)
+		return nil
+	}
+	return json.Unmarshal(raw, (*string)(v))
 }
 
 type trafficConfig struct {
@@ -77,9 +95,13 @@ func (q *configRequest) config() (*serving.Config, error) {
 	if len(q.Entities) > 0 && len(q.Models) > 0 {
 		return nil, invalid("config has served_entities and served_models; the second is the older name of the first, give one of them.")
 	}
-	c := &serving.Config{Entities: q.Entities}
+	c := &serving.Config{}
+	for _, e := range q.Entities {
+		e.EntityVersion = string(e.Version)
+		c.Entities = append(c.Entities, e.Entity)
+	}
 	for _, m := range q.Models {
-		m.EntityName, m.EntityVersion = m.ModelName, m.ModelVersion
+		m.EntityName, m.EntityVersion = m.ModelName, string(m.ModelVersion)
 		c.Entities = append(c.Entities, m.Entity)
 	}
 	for i := range c.Entities {

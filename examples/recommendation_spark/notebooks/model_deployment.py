@@ -27,52 +27,56 @@ client.set_model_version_tag(model_name, model_details.version, "data_version", 
 
 # COMMAND ----------
 
-# MAGIC %md ## Does it serve?
+# MAGIC %md
+# MAGIC ## Deployment
+# MAGIC The endpoint of this stage answers with the new version; as long as that is being started, with the one of before.
+# MAGIC Another run may be deploying to it at the same time: then this one waits for its turn.
 
 # COMMAND ----------
 
 import json
-import os
-import subprocess
-import sys
 import time
-import urllib.request
-from socket import socket
+
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.errors import NotFound, ResourceAlreadyExists, ResourceConflict
+from databricks.sdk.service.serving import EndpointCoreConfigInput, ServedEntityInput
+
+w = WorkspaceClient()
+endpoint_name = f"recommendation-{deploy_to}"
+entity = ServedEntityInput(
+    entity_name=model_name, entity_version=model_details.version, workload_size="Small", scale_to_zero_enabled=True
+)
 
 
-def free_port():
-    with socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def answer(url, payload, process, seconds=90):
-    """The answer of an endpoint that may still be starting."""
-    request = urllib.request.Request(url, json.dumps(payload).encode(), {"Content-Type": "application/json"})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def deploy(seconds=600):
+    """Have the endpoint serve the new version, and wait until it does."""
     end = time.time() + seconds
     while True:
         try:
-            with opener.open(request, timeout=30) as response:
-                return json.load(response)
-        except OSError:
-            if process.poll() is not None or time.time() > end:
+            w.serving_endpoints.get(endpoint_name)
+            return w.serving_endpoints.update_config_and_wait(endpoint_name, served_entities=[entity])
+        except NotFound:
+            config = EndpointCoreConfigInput(name=endpoint_name, served_entities=[entity])
+            try:
+                return w.serving_endpoints.create_and_wait(name=endpoint_name, config=config)
+            except ResourceAlreadyExists:
+                pass  # another run was quicker
+        except ResourceConflict:
+            if time.time() > end:
                 raise
-            time.sleep(0.25)
+            time.sleep(1)
 
 
-port = free_port()
-endpoint = subprocess.Popen(
-    [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{model_name}/{model_details.version}",
-     "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
-    env={**os.environ, "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]},
-)
-try:
-    payload = {"dataframe_records": [{"user_id": 1, "item_id": 2}, {"user_id": 3, "item_id": 999999}]}
-    predictions = answer(f"http://127.0.0.1:{port}/invocations", payload, endpoint)["predictions"]
-finally:
-    endpoint.terminate()
-    endpoint.wait()
+print(deploy().state)
+
+# COMMAND ----------
+
+# MAGIC %md ## Does it answer?
+
+# COMMAND ----------
+
+questions = [{"user_id": 1, "item_id": 2}, {"user_id": 3, "item_id": 999999}]
+predictions = w.serving_endpoints.query(endpoint_name, dataframe_records=questions).predictions
 assert len(predictions) == 2 and all(0 < p < 6 for p in predictions), predictions
 
 # COMMAND ----------
@@ -84,4 +88,6 @@ assert len(predictions) == 2 and all(0 < p < 6 for p in predictions), prediction
 client.transition_model_version_stage(model_name, model_details.version, stage=deploy_to.capitalize(), archive_existing_versions=True)
 client.set_registered_model_alias(model_name, deploy_to, model_details.version)
 
-dbutils.notebook.exit(json.dumps({"model": model_name, "version": int(model_details.version), "target": deploy_to, "answered": len(predictions)}))
+dbutils.notebook.exit(json.dumps({
+    "model": model_name, "version": int(model_details.version), "target": deploy_to, "endpoint": endpoint_name, "answered": len(predictions),
+}))

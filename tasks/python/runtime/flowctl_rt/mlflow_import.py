@@ -76,8 +76,27 @@ def change(module):
 
     client.MlflowClient.__init__ = made
     _stores(tracking, registry)
+    _versions()
     _context()
     mlflow_facts.install(client.MlflowClient)
+
+
+def _versions():
+    """The version of a model is text for code of the task, as a workspace answers; MLflow's own store has numbers."""
+    from mlflow.entities.model_registry import ModelVersion
+
+    real = ModelVersion.version
+
+    def version(self):
+        value = real.fget(self)
+        return value if _inner() else str(value)
+
+    ModelVersion.version = property(version, real.fset, doc=real.__doc__)
+
+
+def _inner():
+    """Whether the code that called our caller is MLflow's own."""
+    return sys._getframe(2).f_globals.get("__name__", "").split(".")[0] == "mlflow"
 
 
 def _names(module, what, default):
@@ -95,7 +114,7 @@ def _names(module, what, default):
     def getter(real):
         def get_uri(*args, **kwargs):
             value = local(real(*args, **kwargs))
-            if value != uri() or sys._getframe(1).f_globals.get("__name__", "").split(".")[0] == "mlflow":
+            if value != uri() or _inner():
                 return value
             name = said.get("name")
             return name if names_workspace(name) else default
