@@ -77,7 +77,7 @@ processed_data = (
 )
 
 output_path = f"{processed_data_path}/date={target_date}"
-processed_data.write.format("delta").mode("overwrite").save(output_path)
+in_turn(lambda: processed_data.write.format("delta").mode("overwrite").save(output_path))
 
 version = DeltaTable.forPath(spark, output_path).history(1).select("version").collect()[0][0]
 

@@ -10,6 +10,8 @@ import math
 import random
 from datetime import datetime, timedelta
 
+from delta.exceptions import ConcurrentAppendException, ConcurrentDeleteReadException, ConcurrentWriteException
+from delta.exceptions import MetadataChangedException, ProtocolChangedException
 from delta.tables import DeltaTable
 
 
@@ -26,7 +28,24 @@ def make_ratings(users=120, items=60, each=25, seed=7):
             yield user, item, None if rng.random() < 0.01 else rating, seen
 
 
+REFUSED = (
+    ConcurrentAppendException, ConcurrentDeleteReadException, ConcurrentWriteException, MetadataChangedException, ProtocolChangedException,
+)
+
+
+def in_turn(write, tries=10):
+    """Write a Delta table that another run may be making or writing at the same time: Delta lets one of them
+    through and refuses the others, who try again."""
+    for left in reversed(range(tries)):
+        try:
+            return write()
+        except REFUSED:
+            if left == 0:
+                raise
+
+
 def ensure_raw_ratings(path):
     if not DeltaTable.isDeltaTable(spark, path):
         schema = "user_id INT, item_id INT, rating DOUBLE, timestamp TIMESTAMP"
-        spark.createDataFrame(list(make_ratings()), schema).coalesce(1).write.format("delta").mode("ignore").save(path)
+        ratings = spark.createDataFrame(list(make_ratings()), schema).coalesce(1)
+        in_turn(lambda: ratings.write.format("delta").mode("ignore").save(path))
