@@ -130,6 +130,10 @@ def _under(root, rest):
         depth += -1 if p == ".." else 1
         if depth < 0:
             raise PermissionError("path leads out of its root: " + rest)
+    if parts and parts[0] == "databricks-datasets" and root == "dbfs":
+        from flowctl_rt import datasets
+
+        datasets.make(parts, folder)
     return os.path.join(folder, *parts) if parts else folder
 
 

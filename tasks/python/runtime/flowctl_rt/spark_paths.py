@@ -22,6 +22,8 @@ def _local(url):
     if url.startswith("file:"):
         rest = "/" + url[5:].lstrip("/")
         return "file:" + (paths.mapped(rest) if rest.startswith(("/Workspace/", "/Volumes/", "/dbfs/")) else rest)
+    if "databricks-datasets/" in url:
+        _sample(url)
     if url.startswith("dbfs:"):
         return paths.of_url(url)
     if url.startswith(_SCHEMES) or "://" in url:
@@ -31,6 +33,14 @@ def _local(url):
     if url.startswith(("/Volumes", "/Workspace", "/dbfs")):
         return paths.local(url) or url
     return url if _here(url) else paths.of_url(url)
+
+
+def _sample(url):
+    """Make the Delta table of a workspace's sample data that a path names."""
+    from flowctl_rt import spark_patch, spark_samples
+
+    if spark_patch.catalog is not None and url.startswith(("dbfs:/databricks-datasets/", "/databricks-datasets/", "/dbfs/databricks-datasets/")):
+        spark_samples.make_folder(spark_patch.catalog, paths.of_url(url), url)
 
 
 def _here(path):

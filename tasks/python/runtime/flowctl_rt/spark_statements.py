@@ -107,7 +107,8 @@ def enter(catalog, name, schema=None):
     if not catalog.schema(name, schema):
         os.makedirs(catalog.folder(name, schema), exist_ok=True)
         catalog.schema(name, schema)
-        warn("schema %s.%s was not here and is made empty; a workspace would refuse to use it" % (name, schema))
+        if name.lower() != "samples":
+            warn("schema %s.%s was not here and is made empty; a workspace would refuse to use it" % (name, schema))
     catalog.names.catalog, catalog.names.schema = name, schema
     catalog.session._jsparkSession.sql("USE " + back(folded(name, schema)))
 
