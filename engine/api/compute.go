@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+
+	"flowctl/engine/workspace"
 )
 
-// Compute: there is one machine, this one. It is the one cluster, the one
-// node type, the one pool and the one warehouse, always running; nothing can
-// be made, started or stopped.
+// Compute: there is one machine, this one. It is the node type, the pool, and
+// the cluster and the warehouse that are always there and always run; those
+// that clients make are other names of it, in machines.go.
 
 // machineID is the id of this machine, whatever it is asked as.
 const machineID = "0000-000000-flowctl0"
@@ -19,8 +21,8 @@ const nodeType = "this-machine"
 
 func (s *Server) computeRoutes() map[string]http.Handler {
 	routes := map[string]http.Handler{
-		"GET /api/2.0/sql/warehouses":                             inside(s, func(visit, empty) (any, error) { return map[string]any{"warehouses": []any{warehouse()}}, nil }),
-		"GET /api/2.0/sql/warehouses/{id}":                        s.aboutMachine("SQL warehouse", func() any { return warehouse() }),
+		"GET /api/2.0/sql/warehouses":                             inside(s, listWarehouses),
+		"GET /api/2.0/sql/warehouses/{name}":                      s.getWarehouse(),
 		"GET /api/2.0/policies/clusters/list":                     inside(s, func(visit, empty) (any, error) { return map[string]any{"policies": []any{}, "total_count": 0}, nil }),
 		"GET /api/2.0/instance-pools/list":                        inside(s, func(visit, empty) (any, error) { return map[string]any{"instance_pools": []any{pool()}}, nil }),
 		"GET /api/2.0/instance-pools/get":                         inside(s, getPool),
@@ -30,7 +32,8 @@ func (s *Server) computeRoutes() map[string]http.Handler {
 		p := "GET /api/" + v + "/clusters/"
 		routes[p+"get"] = inside(s, getCluster)
 		routes[p+"list"] = inside(s, func(v visit, _ empty) (any, error) {
-			return map[string]any{"clusters": []any{cluster(v.who.Name)}}, nil
+			list, err := wireMachines(v, workspace.ClusterCompute, cluster(v.who.Name))
+			return map[string]any{"clusters": list}, err
 		})
 		routes[p+"spark-versions"] = inside(s, func(visit, empty) (any, error) { return map[string]any{"versions": sparkVersions()}, nil })
 		routes[p+"list-node-types"] = inside(s, func(visit, empty) (any, error) { return map[string]any{"node_types": []any{node()}}, nil })
@@ -47,10 +50,19 @@ type clusterRequest struct {
 }
 
 func getCluster(v visit, q clusterRequest) (any, error) {
-	if q.ClusterID != machineID {
-		return nil, invalid("Cluster %s does not exist", q.ClusterID)
+	if q.ClusterID == machineID {
+		return cluster(v.who.Name), nil
 	}
-	return cluster(v.who.Name), nil
+	m, err := v.Compute.Get(workspace.ClusterCompute, q.ClusterID)
+	if err != nil {
+		return nil, err
+	}
+	return wireMachine(workspace.ClusterCompute, m), nil
+}
+
+func listWarehouses(v visit, _ empty) (any, error) {
+	list, err := wireMachines(v, workspace.WarehouseCompute, warehouse())
+	return map[string]any{"warehouses": list}, err
 }
 
 func getPool(_ visit, q clusterRequest) (any, error) {
@@ -65,18 +77,16 @@ func noMetastore(visit, empty) (any, error) {
 	return nil, &apiError{status: http.StatusNotFound, code: "METASTORE_DOES_NOT_EXIST", message: "No metastore assigned for the current workspace."}
 }
 
-// aboutMachine answers what is known of this machine under its id.
-func (s *Server) aboutMachine(what string, fn func() any) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := s.visit(r.Context())
-		if err == nil && r.PathValue("id") != machineID {
-			err = &apiError{status: http.StatusNotFound, code: "RESOURCE_DOES_NOT_EXIST", message: fmt.Sprintf("%s %s does not exist.", what, r.PathValue("id"))}
+func (s *Server) getWarehouse() http.Handler {
+	return s.aboutEntity(func(v visit, id string, _ body) (any, error) {
+		if id == machineID {
+			return warehouse(), nil
 		}
+		m, err := v.Compute.Get(workspace.WarehouseCompute, id)
 		if err != nil {
-			writeError(w, err)
-			return
+			return nil, err
 		}
-		writeJSON(w, http.StatusOK, fn())
+		return wireMachine(workspace.WarehouseCompute, m), nil
 	})
 }
 

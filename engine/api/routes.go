@@ -9,7 +9,8 @@ import (
 // workspaceRoutes are the endpoints about what a workspace keeps besides jobs.
 func (s *Server) workspaceRoutes(mux *http.ServeMux) {
 	for _, routes := range []map[string]http.Handler{
-		s.scimRoutes(), s.treeRoutes(), s.dbfsRoutes(), s.secretRoutes(), s.tokenRoutes(), s.permissionRoutes(), s.computeRoutes(), s.catalogRoutes(), s.destinationRoutes(), s.servingRoutes(),
+		s.scimRoutes(), s.treeRoutes(), s.dbfsRoutes(), s.secretRoutes(), s.tokenRoutes(), s.permissionRoutes(),
+		s.computeRoutes(), s.machineRoutes(), s.catalogRoutes(), s.destinationRoutes(), s.servingRoutes(),
 	} {
 		for pattern, h := range routes {
 			mux.Handle(pattern, h)

@@ -65,6 +65,7 @@ type Workspace struct {
 	Permissions *Permissions
 	Settings    *Settings
 	Catalog     *Catalog
+	Compute     *Compute
 
 	Destinations *Destinations
 }
@@ -122,6 +123,7 @@ func (s *Set) openWorkspace(namespace string) (*Workspace, error) {
 	w.Settings = &Settings{rec: rec}
 	w.Volumes = &Volumes{disk: disks["volumes"]}
 	w.Catalog = &Catalog{rec: rec, volumes: w.Volumes, tables: filepath.Join(s.store.Home(), "spark", "warehouse"), now: s.opt.Now}
+	w.Compute = &Compute{rec: rec}
 	w.Secrets = &Secrets{rec: rec, seal: s.seal, namespace: namespace, now: s.opt.Now}
 	w.Destinations = &Destinations{rec: rec, seal: s.seal, namespace: namespace}
 	return w, w.makeFolders()
