@@ -150,6 +150,9 @@ func (c *Catalog) Delete(who Identity, k EntityKind, full string) error {
 		if err != nil {
 			return err
 		}
+		if err := t.delete(bucketGrants, grantKey(string(k), full)); err != nil {
+			return err
+		}
 		return t.delete(bucketCatalog, key)
 	})
 }
