@@ -216,6 +216,11 @@ SELECT * FROM t ORDER BY a -- the end`)
 	assert.Equal(l, tasks.Failed, res.Outcome)
 	assert.Contains(l, res.Message, "[UNRESOLVED_COLUMN")
 	assert.Contains(l, log, "statement 2 of 2 failed: SELECT nope")
+
+	l.write("metric.sql", "CREATE OR REPLACE VIEW main.sq.m\nWITH METRICS LANGUAGE YAML AS $$\nversion: 1.0\nsource: main.sq.t\n$$")
+	res, log, _ = l.do(l.attempt(jobspec.SQLTask, `{"warehouse_id":"w","file":{"path":"metric.sql"}}`))
+	assert.Equal(l, tasks.Failed, res.Outcome)
+	assert.Contains(l, res.Message, "Spark has no metric views", log)
 }
 
 func TestMLflowStaysHere(t *testing.T) {

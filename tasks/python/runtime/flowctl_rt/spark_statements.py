@@ -228,6 +228,8 @@ def _create_table(s):
 
 def _create_named(s):
     """A view or function that stays: kept as the statement that makes it."""
+    if s.has("WITH", "METRICS"):
+        raise FlowctlUnsupported("CREATE VIEW ... WITH METRICS cannot run here: Spark has no metric views; run the task on a workspace with --remote")
     kind = "FUNCTION" if "FUNCTION" in s.words[:6] else "VIEW"
     target = s.names.table(s.name_after(kind))
     done = s.plain()
