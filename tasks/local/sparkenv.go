@@ -34,7 +34,11 @@ var mlPins = []string{"scikit-learn>=1.5,<1.9", "matplotlib"}
 // runtimePackages are the packages of the runtime that an attempt needs and
 // has not got.
 func runtimePackages(a tasks.Attempt, c python.Context, interpreter string, asked []venv.Requirement) ([]venv.Requirement, error) {
-	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" || !wantsRuntime(c) {
+	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" {
+		return nil, nil
+	}
+	have := c.Kind != kindDbt && hasPackage(interpreter, "pyspark")
+	if have || !wantsRuntime(c) && !slices.ContainsFunc(asked, bringsRuntimeCode) {
 		return nil, nil
 	}
 	compute, err := clusterOf(a)
@@ -47,9 +51,6 @@ func runtimePackages(a tasks.Attempt, c python.Context, interpreter string, aske
 	}
 	if c.Kind == kindDbt {
 		return dbtPackages(profile, interpreter, asked), nil
-	}
-	if hasPackage(interpreter, "pyspark") {
-		return nil, nil
 	}
 	lines := slices.Clone(runtimePins[profile])
 	if strings.Contains(compute.SparkVersion, "-ml-") {

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"archive/zip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,49 @@ func TestWhatNamesTheRuntime(t *testing.T) {
 	} {
 		assert.Equal(t, want, namesRuntime([]byte(text)), text)
 	}
+}
+
+// A wheel of the job's own finds on a workspace what it does not require.
+func TestWheelsNameTheRuntime(t *testing.T) {
+	dir := t.TempDir()
+	wheel := func(name, file, text string) venv.Requirement {
+		path := filepath.Join(dir, name)
+		f, err := os.Create(path)
+		require.NoError(t, err)
+		z := zip.NewWriter(f)
+		w, err := z.Create(file)
+		require.NoError(t, err)
+		_, err = w.Write([]byte(text))
+		require.NoError(t, err)
+		require.NoError(t, z.Close())
+		require.NoError(t, f.Close())
+		return venv.Requirement{Line: path, Path: path}
+	}
+	broken := filepath.Join(dir, "broken.whl")
+	require.NoError(t, os.WriteFile(broken, []byte("no zip"), 0o600))
+	project := filepath.Join(dir, "project")
+	require.NoError(t, os.MkdirAll(filepath.Join(project, "src", "p"), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Join(project, ".venv"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(project, ".venv", "x.py"), []byte("import pyspark"), 0o600))
+	folder := venv.Requirement{Line: "-e " + project, Path: project}
+	for _, c := range []struct {
+		r    venv.Requirement
+		want bool
+	}{
+		{wheel("a.whl", "p/taxis.py", "from pyspark.sql import DataFrame"), true},
+		{wheel("b.whl", "p/hello.py", "print('hello')"), false},
+		{wheel("c.whl", "p/README.md", "import pyspark"), false},
+		{venv.Requirement{Line: broken, Path: broken}, false},
+		{venv.Requirement{Line: "gone.whl", Path: filepath.Join(dir, "gone.whl")}, false},
+		{venv.Requirement{Line: "cowsay"}, false},
+		{folder, false},
+	} {
+		got, err := runtimePackages(tasks.Attempt{}, python.Context{Kind: "wheel"}, filepath.Join(dir, "bin", "python"), []venv.Requirement{c.r})
+		require.NoError(t, err)
+		assert.Equal(t, c.want, len(got) > 0, c.r.Line)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(project, "src", "p", "x.py"), []byte("import mlflow"), 0o600))
+	assert.True(t, bringsRuntimeCode(folder))
 }
 
 func TestRuntimePackages(t *testing.T) {
