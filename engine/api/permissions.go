@@ -78,10 +78,21 @@ func (s *Server) object(r *http.Request, v visit) (workspace.Object, error) {
 		}
 		ep, err := s.Serving.ByID(v.Namespace, o.ID)
 		return endpointObject(ep), err
+	case "pipelines":
+		p, err := v.Pipelines.Get(o.ID)
+		return pipelineObject(p), err
 	case "clusters", "instance-pools", "sql/warehouses":
-		if o.ID != machineID {
-			return o, &workspace.Error{Code: workspace.DoesNotExist, Message: typ.Singular + " " + o.ID + " does not exist."}
+		if o.ID == machineID {
+			break
 		}
+		if kind, ok := machineKinds[typ.Plural]; ok {
+			m, err := v.Compute.Get(kind, o.ID)
+			o.Owner = m.Creator
+			if err == nil {
+				return o, nil
+			}
+		}
+		return o, &workspace.Error{Code: workspace.DoesNotExist, Message: typ.Singular + " " + o.ID + " does not exist."}
 	case "authorization":
 		if o.ID != "tokens" {
 			return o, invalid("authorization/%s has no permissions here; authorization/tokens has.", o.ID)
@@ -91,6 +102,9 @@ func (s *Server) object(r *http.Request, v visit) (workspace.Object, error) {
 	}
 	return o, nil
 }
+
+// machineKinds are the kinds of machines that clients make.
+var machineKinds = map[string]workspace.ComputeKind{"clusters": workspace.ClusterCompute, "sql/warehouses": workspace.WarehouseCompute}
 
 // trackedObject is an experiment or a model as an object with permissions.
 // They are kept and told; MLflow's store itself is open to whoever has a token.

@@ -10,7 +10,7 @@ import (
 func (s *Server) workspaceRoutes(mux *http.ServeMux) {
 	for _, routes := range []map[string]http.Handler{
 		s.scimRoutes(), s.treeRoutes(), s.dbfsRoutes(), s.secretRoutes(), s.tokenRoutes(), s.permissionRoutes(),
-		s.computeRoutes(), s.machineRoutes(), s.catalogRoutes(), s.grantRoutes(), s.destinationRoutes(), s.servingRoutes(),
+		s.computeRoutes(), s.machineRoutes(), s.catalogRoutes(), s.grantRoutes(), s.pipelineRoutes(), s.destinationRoutes(), s.servingRoutes(),
 	} {
 		for pattern, h := range routes {
 			mux.Handle(pattern, h)

@@ -71,7 +71,11 @@ func (tr *transcript) play(t *testing.T, act string) string {
 		case strings.HasPrefix(line, "keep "):
 			keep = line
 		case strings.HasPrefix(line, "wait "):
-			id, err := strconv.ParseInt(tr.kept[strings.TrimPrefix(line, "wait ")], 10, 64)
+			kept, base := tr.kept[strings.TrimPrefix(line, "wait ")], 10
+			if strings.Contains(kept, "-") { // an update of a pipeline: its run's id in another form
+				kept, base = strings.ReplaceAll(kept, "-", ""), 16
+			}
+			id, err := strconv.ParseInt(kept, base, 64)
 			require.NoError(t, err, line)
 			_, err = tr.bed.server.Engine.Wait(t.Context(), id)
 			require.NoError(t, err)
@@ -126,9 +130,12 @@ var volatile = regexp.MustCompile(`dapi[0-9a-f]{32}|\b[0-9a-f]{32}\b|\b[2-9]\d{1
 
 var duration = regexp.MustCompile(`_duration": \d+`)
 
+var moment = regexp.MustCompile(`\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`)
+
 // anonymous gives names to what differs each time.
 func (tr *transcript) anonymous(text string) string {
 	text = duration.ReplaceAllString(text, `_duration": [MS]`)
+	text = moment.ReplaceAllString(text, "[TIME]")
 	return volatile.ReplaceAllStringFunc(text, func(s string) string {
 		kind := "ID"
 		switch {

@@ -14,7 +14,8 @@ const (
 	DoesNotExist     = "RESOURCE_DOES_NOT_EXIST"
 	AlreadyExists    = "RESOURCE_ALREADY_EXISTS"
 	Conflict         = "ALREADY_EXISTS" // answered with 409, where AlreadyExists is 400
-	NotFound         = "NOT_FOUND"      // of the Files API
+	Taken            = "RESOURCE_CONFLICT"
+	NotFound         = "NOT_FOUND" // of the Files API
 	NotEmpty         = "DIRECTORY_NOT_EMPTY"
 	Protected        = "DIRECTORY_PROTECTED"
 	IOError          = "IO_ERROR"

@@ -42,6 +42,9 @@ var JobType = objectTypes[0]
 // ServingType is the kind of serving endpoints.
 var ServingType = objectTypes[len(objectTypes)-1]
 
+// PipelineType is the kind of pipelines.
+var PipelineType = objectTypes[slices.IndexFunc(objectTypes, func(o ObjectType) bool { return o.Plural == "pipelines" })]
+
 // objectTypes are the kinds that exist here. The words are those of the
 // permissionLevels endpoint.
 var objectTypes = []ObjectType{
@@ -70,6 +73,12 @@ var objectTypes = []ObjectType{
 		{"CAN_MONITOR", "Can use and monitor the warehouse"},
 		{CanManage, "Can do everything with the warehouse"},
 		{IsOwner, "Is the owner of the warehouse"},
+	}},
+	{Plural: "pipelines", Singular: "pipelines", owned: true, Levels: []LevelInfo{
+		{CanView, "Can view the pipeline and its updates"},
+		{CanRun, "Can view the pipeline, start and stop its updates"},
+		{CanManage, "Can do everything with the pipeline"},
+		{IsOwner, "Is the owner of the pipeline"},
 	}},
 	{Plural: "authorization", Singular: "tokens", Levels: []LevelInfo{{"CAN_USE", "Can use tokens"}}},
 	{Plural: "experiments", Singular: "mlflowExperiment", Levels: []LevelInfo{

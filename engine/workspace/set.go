@@ -66,6 +66,7 @@ type Workspace struct {
 	Settings    *Settings
 	Catalog     *Catalog
 	Compute     *Compute
+	Pipelines   *Pipelines
 
 	Destinations *Destinations
 }
@@ -124,6 +125,7 @@ func (s *Set) openWorkspace(namespace string) (*Workspace, error) {
 	w.Volumes = &Volumes{disk: disks["volumes"]}
 	w.Catalog = &Catalog{rec: rec, volumes: w.Volumes, tables: filepath.Join(s.store.Home(), "spark", "warehouse"), now: s.opt.Now}
 	w.Compute = &Compute{rec: rec}
+	w.Pipelines = &Pipelines{rec: rec, now: s.opt.Now}
 	w.Secrets = &Secrets{rec: rec, seal: s.seal, namespace: namespace, now: s.opt.Now}
 	w.Destinations = &Destinations{rec: rec, seal: s.seal, namespace: namespace}
 	return w, w.makeFolders()
