@@ -21,7 +21,7 @@ func TestModelsFromOutside(t *testing.T) {
 	d := startDaemon(t, home)
 	token, err := os.ReadFile(filepath.Join(home, "token"))
 	require.NoError(t, err)
-	cmd := exec.Command(python, "testdata/clients/use_models.py")
+	cmd := exec.Command(python, "testdata/clients/outside_models.py")
 	cmd.Env = append(os.Environ(), "DATABRICKS_HOST="+d.url, "DATABRICKS_TOKEN="+strings.TrimSpace(string(token)))
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
