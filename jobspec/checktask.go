@@ -234,6 +234,8 @@ func (c *checker) kindRules(t, p *node, path string, kind Type, outer *node, wit
 		c.oneOf(p, at, "query", "file", "dashboard", "alert")
 	case DbtTask:
 		c.dbt(p, at)
+	case PipelineTask:
+		c.pipeline(t, p, at)
 	case ConditionTask:
 		c.condition(p, at)
 	case ForEachTask:

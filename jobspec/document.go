@@ -21,9 +21,13 @@ type Document struct {
 
 // Entry is one job of a file.
 type Entry struct {
-	Key   string // of a bundle's resource; empty otherwise
-	ID    int64  // of a jobs/get answer; 0 otherwise
-	Job   *Job
+	Key string // of a bundle's resource; empty otherwise
+	ID  int64  // of a jobs/get answer; 0 otherwise
+	Job *Job
+	// Pipelines are the pipelines of the same bundle file by their resource
+	// keys, each as it is written there.
+	Pipelines map[string]json.RawMessage
+
 	root  *node  // the settings
 	path  string // of the settings within the file
 	isRun bool   // a submit body: run_name, no schedule
@@ -98,6 +102,12 @@ func (d *Document) unwrap(root *node) error {
 }
 
 func (d *Document) bundle(res *node) error {
+	defined := map[string]json.RawMessage{}
+	if pipelines := res.get("pipelines"); pipelines != nil && pipelines.kind == nodeObject {
+		for _, m := range pipelines.members {
+			defined[m.key] = m.value.json()
+		}
+	}
 	jobs := res.get("jobs")
 	if jobs == nil || jobs.kind != nodeObject || len(jobs.members) == 0 {
 		return Invalid{{File: d.Name, Line: res.line, Col: res.col, Path: "resources", Message: "there is no job under resources.jobs"}}
@@ -106,7 +116,7 @@ func (d *Document) bundle(res *node) error {
 		if m.value.kind != nodeObject {
 			return Invalid{{File: d.Name, Line: m.line, Col: m.col, Path: "resources.jobs." + m.key, Message: "a job is an object; this is " + m.value.kind.String()}}
 		}
-		d.Jobs = append(d.Jobs, Entry{Key: m.key, root: m.value, path: "resources.jobs." + m.key + "."})
+		d.Jobs = append(d.Jobs, Entry{Key: m.key, Pipelines: defined, root: m.value, path: "resources.jobs." + m.key + "."})
 	}
 	return nil
 }

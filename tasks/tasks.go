@@ -88,6 +88,9 @@ type Code struct {
 	Tree string `json:"tree,omitempty"`
 	// Env holds extra environment variables for task processes.
 	Env []string `json:"env,omitempty"`
+	// Pipelines are the pipelines of the job's file by their resource keys, as
+	// they are written there: what ${resources.pipelines.KEY.id} means.
+	Pipelines map[string]json.RawMessage `json:"pipelines,omitempty"`
 	// Remote says which tasks run on a workspace; nil: none.
 	Remote *Remote `json:"remote,omitempty"`
 }

@@ -59,6 +59,7 @@ func (e *env) writeJob(ctx context.Context, file string, f jobFileFlags, find fu
 	if err != nil {
 		return err
 	}
+	code.Pipelines = entry.Pipelines
 	return e.withDoor(ctx, func(ctx context.Context, _ string, d *door) error {
 		id, err := find(ctx, d)
 		if err != nil {

@@ -201,6 +201,7 @@ func (d *jobsDir) read(ctx context.Context, path string, old []string) []string 
 			return broken(fmt.Errorf("%s: a job has tasks; this one has none", entry.Label()))
 		}
 		keys = append(keys, key)
+		code.Pipelines = entry.Pipelines
 		if err := d.keep(ctx, key, entry.Job.Source, code); err != nil {
 			return broken(err)
 		}

@@ -164,7 +164,7 @@ func (e *env) prepareRun(file string, f runFlags) (*api.Submit, *jobspec.Entry, 
 	if err != nil {
 		return nil, nil, err
 	}
-	code.Remote = remote
+	code.Remote, code.Pipelines = remote, entry.Pipelines
 	return &api.Submit{
 		Source: entry.Job.Source, Parameters: params, Only: f.only, Siblings: doc.Siblings(), Code: code, User: userName(),
 	}, entry, nil

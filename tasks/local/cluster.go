@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"flowctl/jobspec"
 	"flowctl/tasks"
 	"flowctl/tasks/python"
 )
@@ -62,7 +63,7 @@ func (o *Options) spark(a tasks.Attempt, jars jarSet) (*python.Spark, []string, 
 		Home: filepath.Join(a.Home, "spark"), Profile: sparkProfile(c.SparkVersion), Conf: c.SparkConf, Env: c.SparkEnv,
 		Jars: jars.files, Packages: jars.packages, User: a.User, App: appName(a),
 		Cluster:  python.SparkCluster{Name: c.Name, Version: c.SparkVersion, Tags: tagList(c.Tags)},
-		Isolated: isolated(o, a),
+		Isolated: isolated(o, a) || a.Task.Type == jobspec.PipelineTask, // a pipeline has compute of its own
 	}
 	if s.Cluster.Name == "" {
 		s.Cluster.Name = a.Task.Compute.JobClusterKey

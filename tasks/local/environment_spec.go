@@ -28,6 +28,10 @@ type environmentSpec struct {
 // inlineOf is the environment that a notebook itself asks for; nil if it asks
 // for none, or is no notebook.
 func inlineOf(c python.Context) (*notebook.Environment, error) {
+	if p := c.Pipeline; p != nil {
+		e := p.Environment
+		return &notebook.Environment{Place: e.Place, Version: e.Version, Dependencies: e.Dependencies, Dir: e.Dir}, nil
+	}
 	if c.Kind != "notebook" {
 		return nil, nil
 	}

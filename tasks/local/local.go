@@ -36,6 +36,10 @@ type Options struct {
 	// that it says there. Nil, or an empty host: what the engine's own
 	// environment says.
 	Access func(ctx context.Context, a tasks.Attempt) (host, token string, err error)
+	// Pipeline gives the definition of a pipeline that the attempt's workspace
+	// keeps, nil if it keeps none of that id, and takes down that the attempt
+	// updates it. Nil: there are none but those of the job's own file.
+	Pipeline func(ctx context.Context, a tasks.Attempt, id string) (json.RawMessage, error)
 	// WorkspaceID is what tasks see as the workspace's id.
 	WorkspaceID string
 
@@ -48,7 +52,7 @@ type Options struct {
 
 // Kinds are the task kinds that have a local runner.
 func Kinds() []jobspec.Type {
-	return []jobspec.Type{jobspec.NotebookTask, jobspec.SparkPythonTask, jobspec.PythonWheelTask, jobspec.SQLTask, jobspec.SparkJarTask, jobspec.SparkSubmitTask, jobspec.DbtTask}
+	return []jobspec.Type{jobspec.NotebookTask, jobspec.SparkPythonTask, jobspec.PythonWheelTask, jobspec.SQLTask, jobspec.SparkJarTask, jobspec.SparkSubmitTask, jobspec.DbtTask, jobspec.PipelineTask}
 }
 
 // Runners is the table of local runners.
@@ -61,6 +65,7 @@ func Runners(o *Options) tasks.Runners {
 		jobspec.SparkJarTask:    &jarRunner{o},
 		jobspec.SparkSubmitTask: &submitRunner{o},
 		jobspec.DbtTask:         &dbtRunner{o},
+		jobspec.PipelineTask:    &pipelineRunner{o},
 	}
 }
 

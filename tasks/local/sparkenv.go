@@ -28,33 +28,35 @@ var runtimePins = map[string][]string{
 	"3.5": {"pyspark==3.5.*", "delta-spark==3.3.2", "pandas>=2,<2.3", "numpy>=1.26,<2", "pyarrow>=15,<19", MLflow, "setuptools<80"},
 }
 
+// connectPins are what a client of Spark Connect needs, which pipelines are
+// defined through.
+//
+// Source: the extra "connect" of pyspark 4.1.4; grpcio of another minor version
+// than grpcio-status is not taken.
+var connectPins = []string{"grpcio>=1.76,<2", "grpcio-status>=1.76,<2", "googleapis-common-protos>=1.71", "zstandard>=0.25,<1"}
+
 // mlPins come on top where the cluster's runtime is one for machine learning.
 var mlPins = []string{"scikit-learn>=1.5,<1.9", "matplotlib"}
 
 // runtimePackages are the packages of the runtime that an attempt needs and
 // has not got.
 func runtimePackages(a tasks.Attempt, c python.Context, interpreter string, asked []venv.Requirement) ([]venv.Requirement, error) {
-	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" {
+	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" || !wantsRuntime(c) && !slices.ContainsFunc(asked, bringsRuntimeCode) {
 		return nil, nil
 	}
-	have := c.Kind != kindDbt && hasPackage(interpreter, "pyspark")
-	if have || !wantsRuntime(c) && !slices.ContainsFunc(asked, bringsRuntimeCode) {
-		return nil, nil
-	}
-	compute, err := clusterOf(a)
+	profile, err := profileOf(a)
 	if err != nil {
 		return nil, err
 	}
-	profile := sparkProfile(compute.SparkVersion)
-	if profile == "" {
-		profile = "4.1"
-	}
 	if c.Kind == kindDbt {
-		return dbtPackages(profile, interpreter, asked), nil
+		return dbtPackages(profile.minor, interpreter, asked), nil
 	}
-	lines := slices.Clone(runtimePins[profile])
-	if strings.Contains(compute.SparkVersion, "-ml-") {
-		lines = append(lines, mlPins...)
+	var lines []string
+	if c.Kind == kindPipeline && !(hasPackage(interpreter, "grpc") && hasPackage(interpreter, "grpc_status")) {
+		lines = append(lines, connectPins...)
+	}
+	if !hasPackage(interpreter, "pyspark") {
+		lines = append(lines, profile.pins()...)
 	}
 	var own []string
 	for _, r := range asked {
@@ -67,6 +69,33 @@ func runtimePackages(a tasks.Attempt, c python.Context, interpreter string, aske
 		}
 	}
 	return missing, nil
+}
+
+// runtimeProfile is the runtime that an attempt's compute names.
+type runtimeProfile struct {
+	minor string // of Spark
+	ml    bool
+}
+
+func profileOf(a tasks.Attempt) (runtimeProfile, error) {
+	compute, err := clusterOf(a)
+	if err != nil {
+		return runtimeProfile{}, err
+	}
+	p := runtimeProfile{minor: sparkProfile(compute.SparkVersion), ml: strings.Contains(compute.SparkVersion, "-ml-")}
+	if p.minor == "" {
+		p.minor = "4.1"
+	}
+	return p, nil
+}
+
+// pins are its packages.
+func (p runtimeProfile) pins() []string {
+	lines := slices.Clone(runtimePins[p.minor])
+	if p.ml {
+		lines = append(lines, mlPins...)
+	}
+	return lines
 }
 
 // hasPackage tells whether a package lies among an interpreter's own, without
@@ -85,7 +114,7 @@ func hasPackage(interpreter, name string) bool {
 // what a runtime brings.
 func wantsRuntime(c python.Context) bool {
 	switch c.Kind {
-	case "sql", "jar", "submit", kindDbt:
+	case "sql", "jar", "submit", kindDbt, kindPipeline:
 		return true
 	case "notebook", "script":
 		text, err := os.ReadFile(c.Path)

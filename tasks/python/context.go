@@ -12,7 +12,7 @@ import (
 // JSON must also be a Python literal but for true, false and null: the
 // runtime reads it without a JSON parser.
 type Context struct {
-	Kind         string            `json:"kind"` // "notebook", "script", "wheel", "sql", "jar", "submit" or "dbt"
+	Kind         string            `json:"kind"` // "notebook", "script", "wheel", "sql", "jar", "submit", "dbt" or "pipeline"
 	Path         string            `json:"path,omitempty"`
 	Argv         []string          `json:"argv"`
 	Bindings     map[string]string `json:"bindings,omitempty"` // widgets
@@ -29,6 +29,7 @@ type Context struct {
 	Blobs        string            `json:"blobs,omitempty"`  // where the bytes that ran are kept, by their SHA-256
 	Dbt          *Dbt              `json:"dbt,omitempty"`
 	API          bool              `json:"api,omitempty"` // flowctl's own API answers at $DATABRICKS_HOST
+	Pipeline     *Pipeline         `json:"pipeline,omitempty"`
 
 	TaskKey     string `json:"task_key"`
 	RunID       int64  `json:"run_id"`
