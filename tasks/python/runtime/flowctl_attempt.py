@@ -80,7 +80,7 @@ class Shims:
     """Modules that Databricks adds to packages of others, and the SDK's runtime
     module where the SDK is not installed. Asked last, so it costs others nothing."""
 
-    names = ("pyspark.dbutils", "databricks.connect", "databricks", "databricks.sdk", "databricks.sdk.runtime")
+    names = ("pyspark.dbutils", "databricks.connect", "databricks", "databricks.sdk", "databricks.sdk.runtime", "dlt")
 
     def find_spec(self, name, path=None, target=None):
         if name not in self.names:
@@ -101,6 +101,7 @@ class Hooks:
     names = {
         "pyspark.context": "spark_import", "pyspark.sql.utils": "spark_import", "pyspark.sql.session": "spark_import",
         "pyspark.ml.util": "spark_ml", "delta.tables": "spark_delta", "mlflow": "mlflow_import", "mlflow.spark": "mlflow_spark",
+        "pyspark.pipelines": "pipeline_define",
     }
 
     def find_spec(self, name, path=None, target=None):
@@ -177,6 +178,10 @@ def main():
             from flowctl_rt import spark_file
 
             result = spark_file.run(context)
+        elif kind == "pipeline":
+            from flowctl_rt import pipeline
+
+            result = pipeline.run(context)
         elif kind in ("jar", "submit"):
             from flowctl_rt import spark_submit
 

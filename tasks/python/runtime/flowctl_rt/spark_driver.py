@@ -213,6 +213,8 @@ class Keeper:
                 self.known.pop(n, None)
                 os.remove(path)
                 if who and not self.attached(who):
+                    if self.spec.get("isolated"):
+                        open("end", "w").close()  # nobody else has it, and what it runs may not be in a job group
                     self.with_driver(lambda jvm, who=who: self.cancel(jvm, who))
 
     def attached(self, who):

@@ -100,6 +100,7 @@ def spec(folder, want):
     env = {
         "SPARK_HOME": folder, "SPARK_CONNECT_MODE": "0", "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PIN_THREAD": "true",
         "SPARK_USER": want.get("user") or "flowctl", "HADOOP_USER_NAME": want.get("user") or "flowctl", "PYTHONHASHSEED": "0",
+        "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON") or sys.executable,  # of Spark Connect's workers; the others are told theirs
         "SPARK_LOCAL_DIRS": want["dir"],
     }
     env.update(want.get("env", {}))
@@ -108,7 +109,7 @@ def spec(folder, want):
         "submit": os.path.join(folder, "bin", "spark-submit"), "spark_jars": os.path.join(folder, "jars"), "java": known["java"],
         "sys_path": py4j + [here] + [p for p in sys.path if p.endswith((".zip", "lib-dynload")) or p.endswith("python%d.%d" % sys.version_info[:2])],
         "cache": os.environ.get("FLOWCTL_SPARK_JARS") or os.path.join(want["home"], "jars"), "packages": packages, "jars": want.get("jars", []),
-        "env": env, "conf": conf(folder, want), "idle": float(os.environ.get("FLOWCTL_SPARK_IDLE") or 600), "folder": want["dir"],
+        "env": env, "conf": conf(folder, want), "isolated": bool(want.get("isolated")), "idle": float(os.environ.get("FLOWCTL_SPARK_IDLE") or 600), "folder": want["dir"],
     }
 
 

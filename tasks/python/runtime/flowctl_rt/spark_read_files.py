@@ -53,9 +53,8 @@ def _closing(toks, i):
     raise SyntaxError("read_files: its closing bracket is missing")
 
 
-def _view(session, args):
-    """The name of a view of what read_files(path, name => value, ...) reads."""
-    global _count
+def arguments(args):
+    """The format, path, options and schema of read_files(path, name => value, ...)."""
     if not args or args[0].kind != TEXT:
         raise SyntaxError("read_files: its first argument is a path in quotes")
     path, options, i = args[0].value, {}, 1
@@ -69,6 +68,13 @@ def _view(session, args):
     if kind.lower() == "csv":
         options.setdefault("header", "true")
         options.setdefault("inferSchema", "true")
+    return kind, path, options, schema
+
+
+def _view(session, args):
+    """The name of a view of what read_files reads."""
+    global _count
+    kind, path, options, schema = arguments(args)
     if not schema and int(session.version.split(".")[0]) >= 4:
         return named(kind, path, options)
     reader = session.read.format(kind).options(**options)
