@@ -29,7 +29,7 @@ func (c *checker) pipeline(t, p *node, at string) {
 	}
 	hint := didYouMean(key, slices.Sorted(maps.Keys(c.entry.Pipelines)))
 	if hint == "" {
-		hint = "; write it under resources.pipelines of this file, or deploy the bundle to flowctl daemon and run the job there"
+		hint = "; write it under resources.pipelines of this file"
 	}
 	c.lack(id, at+"pipeline_id", "no pipeline %q in this file%s", key, hint)
 }

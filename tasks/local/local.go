@@ -36,10 +36,6 @@ type Options struct {
 	// that it says there. Nil, or an empty host: what the engine's own
 	// environment says.
 	Access func(ctx context.Context, a tasks.Attempt) (host, token string, err error)
-	// Pipeline gives the definition of a pipeline that the attempt's workspace
-	// keeps, nil if it keeps none of that id, and takes down that the attempt
-	// updates it. Nil: there are none but those of the job's own file.
-	Pipeline func(ctx context.Context, a tasks.Attempt, id string) (json.RawMessage, error)
 	// WorkspaceID is what tasks see as the workspace's id.
 	WorkspaceID string
 

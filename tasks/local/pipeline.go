@@ -28,7 +28,7 @@ func (r *pipelineRunner) Run(ctx context.Context, a tasks.Attempt, out tasks.Sin
 		if err != nil {
 			return launch{}, err
 		}
-		spec, id, err := r.definition(ctx, a, t.PipelineId)
+		spec, id, err := definition(a, t.PipelineId)
 		if err != nil {
 			return launch{}, err
 		}
@@ -68,29 +68,24 @@ func unsupported(field, instead string) error {
 	return invalid("pipeline_task.%s: Spark's own pipelines, which run here, have no such thing; %s, or run the task on a workspace with --remote", field, instead)
 }
 
-// definition finds a pipeline: one of the job's own file, by its resource key,
-// or one that the workspace keeps. id is its own on this machine, and the same
-// the next time.
-func (r *pipelineRunner) definition(ctx context.Context, a tasks.Attempt, ref string) (spec pipelines.CreatePipeline, id string, err error) {
+// definition finds a pipeline of the job's own file, by its resource key. id is
+// its own on this machine, and the same the next time.
+func definition(a tasks.Attempt, ref string) (spec pipelines.CreatePipeline, id string, err error) {
 	var raw json.RawMessage
 	if key, ok := jobspec.PipelineKey(ref); ok {
 		raw = a.Code.Pipelines[key]
 		sum := sha256.Sum256([]byte(a.Code.Dir + "\x00" + key))
 		id = key + "-" + hex.EncodeToString(sum[:6])
-	} else if id = ref; r.o.Pipeline != nil && ref != "" {
-		if raw, err = r.o.Pipeline(ctx, a, ref); err != nil {
-			return spec, "", err
-		}
 	}
 	if raw == nil {
 		return spec, "", notFound("pipeline_task.pipeline_id: there is no pipeline %q on this machine: write it under resources.pipelines.KEY of the job's file and name it ${resources.pipelines.KEY.id}, "+
-			"or deploy its bundle to flowctl daemon (databricks bundle deploy) and run the job there", ref)
+			"or run the task on a workspace with --remote", ref)
 	}
 	if err := json.Unmarshal(raw, &spec); err != nil {
 		return spec, "", invalid("pipeline %s: %v", ref, err)
 	}
-	if strings.ContainsAny(id, `/\`) || id == ".." {
-		return spec, "", invalid("pipeline_task.pipeline_id: %q is no id of a pipeline", ref)
+	if strings.ContainsAny(id, `/\`) {
+		return spec, "", invalid("pipeline_task.pipeline_id: %q is no key of a pipeline", ref)
 	}
 	return spec, id, nil
 }

@@ -49,7 +49,7 @@ func (t *translator) translate() (*python.Pipeline, error) {
 	}
 	for field, value := range map[string]string{"catalog": p.Catalog, "schema": p.Schema} {
 		if strings.Contains(value, "${") {
-			return nil, invalid("%s: %s: %s is a variable of the bundle, whose value is not known here; write the value, or deploy the bundle to flowctl daemon", t.place, field, value)
+			return nil, invalid("%s: %s: %s is a variable of the bundle, whose value is not known here; write the value", t.place, field, value)
 		}
 	}
 	if s.RootPath != "" {

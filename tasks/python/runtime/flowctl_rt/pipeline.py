@@ -50,7 +50,11 @@ def run(context):
         from flowctl_rt import pipeline_patch
 
         pipeline_patch.install(_remote, classic)
-        Update(p, catalog).run()
+        try:
+            Update(p, catalog).run()
+        finally:  # while its server is there: the client's threads wait for answers when Python ends
+            with contextlib.suppress(Exception):
+                _remote.stop()
     return '{"outcome":"SUCCESS"}'
 
 
