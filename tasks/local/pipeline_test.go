@@ -1,0 +1,53 @@
+package local
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/databricks/databricks-sdk-go/service/pipelines"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The definition of a pipeline becomes its files, once each, the packages that
+// it and its notebooks ask for, and names with their defaults.
+func TestPipelineTranslation(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"src/a.py":             "x",
+		"src/deep/b.sql":       "SELECT 1",
+		"src/deep/notes.txt":   "no source",
+		"src/__pycache__/c.py": "no source",
+		"src/n.py":             "# Databricks notebook source\n# MAGIC %pip install --quiet 'faker>=2' -r more.txt\n",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	tr := translator{
+		place: "p", note: func(string) {},
+		locate: func(_, path string) (place, error) { return place{path: filepath.Join(dir, path)}, nil },
+		spec: pipelines.CreatePipeline{
+			Name: "p", Target: "sales",
+			Libraries: []pipelines.PipelineLibrary{
+				{Notebook: &pipelines.NotebookLibrary{Path: "src/n"}}, {Glob: &pipelines.PathPattern{Include: "src/**"}},
+			},
+			Environment: &pipelines.PipelinesEnvironment{Dependencies: []string{"rich"}},
+		},
+	}
+	p, err := tr.translate()
+	require.NoError(t, err)
+	var files []string
+	for _, f := range p.Files {
+		rel, err := filepath.Rel(dir, f.Path)
+		require.NoError(t, err)
+		files = append(files, f.Kind+" "+rel)
+	}
+	assert.Equal(t, []string{"notebook src/n.py", "python src/a.py", "sql src/deep/b.sql"}, files)
+	assert.Equal(t, []string{"rich", "faker>=2", "-r more.txt"}, p.Environment.Dependencies)
+	assert.Equal(t, [2]string{"hive_metastore", "sales"}, [2]string{p.Catalog, p.Schema})
+
+	tr.spec.Catalog = "${var.catalog}"
+	_, err = tr.translate()
+	assert.ErrorContains(t, err, "${var.catalog} is a variable of the bundle")
+}
