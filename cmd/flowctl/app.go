@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -138,6 +139,9 @@ func (a *app) localOptions(python, base string) *local.Options {
 			}
 			return w.Secrets.Readable(who)
 		},
+		Pipeline: func(_ context.Context, t tasks.Attempt, id string) (json.RawMessage, error) {
+			return pipelineOf(a.workspaces, t.Namespace, id)
+		},
 		Access: func(_ context.Context, t tasks.Attempt) (host, token string, err error) {
 			base := base
 			if a.tasks != nil {
@@ -155,6 +159,23 @@ func (a *app) localOptions(python, base string) *local.Options {
 			return base, token, err
 		},
 	}
+}
+
+// pipelineOf is a pipeline of the Pipelines API as it was sent; nil: there is none.
+func pipelineOf(workspaces *workspace.Set, namespace, id string) (json.RawMessage, error) {
+	w, err := workspaces.Workspace(namespace)
+	if err != nil {
+		return nil, err
+	}
+	p, err := w.Pipelines.Get(id)
+	var no *workspace.Error
+	if errors.As(err, &no) && no.Code == workspace.DoesNotExist {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(p.Fields)
 }
 
 // socketPath is where the holder of a data directory listens. The name of a

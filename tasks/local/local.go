@@ -36,6 +36,10 @@ type Options struct {
 	// that it says there. Nil, or an empty host: what the engine's own
 	// environment says.
 	Access func(ctx context.Context, a tasks.Attempt) (host, token string, err error)
+	// Pipeline gives the settings of a pipeline that was made through the API,
+	// as its maker sent them; nil bytes: there is none of that id. Nil: there
+	// are none but those of the job's file.
+	Pipeline func(ctx context.Context, a tasks.Attempt, id string) (json.RawMessage, error)
 	// WorkspaceID is what tasks see as the workspace's id.
 	WorkspaceID string
 

@@ -28,7 +28,7 @@ func (r *pipelineRunner) Run(ctx context.Context, a tasks.Attempt, out tasks.Sin
 		if err != nil {
 			return launch{}, err
 		}
-		spec, id, err := definition(a, t.PipelineId)
+		spec, id, err := r.o.definition(ctx, a, t.PipelineId)
 		if err != nil {
 			return launch{}, err
 		}
@@ -68,18 +68,24 @@ func unsupported(field, instead string) error {
 	return invalid("pipeline_task.%s: Spark's own pipelines, which run here, have no such thing; %s, or run the task on a workspace with --remote", field, instead)
 }
 
-// definition finds a pipeline of the job's own file, by its resource key. id is
-// its own on this machine, and the same the next time.
-func definition(a tasks.Attempt, ref string) (spec pipelines.CreatePipeline, id string, err error) {
+// definition finds a pipeline: of the job's own file by its resource key, else
+// one that was made through the API. id is its own on this machine, and the
+// same the next time.
+func (o *Options) definition(ctx context.Context, a tasks.Attempt, ref string) (spec pipelines.CreatePipeline, id string, err error) {
 	var raw json.RawMessage
 	if key, ok := jobspec.PipelineKey(ref); ok {
 		raw = a.Code.Pipelines[key]
 		sum := sha256.Sum256([]byte(a.Code.Dir + "\x00" + key))
 		id = key + "-" + hex.EncodeToString(sum[:6])
+	} else if o.Pipeline != nil {
+		if raw, err = o.Pipeline(ctx, a, ref); err != nil {
+			return spec, "", err
+		}
+		id = ref
 	}
 	if raw == nil {
 		return spec, "", notFound("pipeline_task.pipeline_id: there is no pipeline %q on this machine: write it under resources.pipelines.KEY of the job's file and name it ${resources.pipelines.KEY.id}, "+
-			"or run the task on a workspace with --remote", ref)
+			"make it through the Pipelines API of flowctl daemon, or run the task on a workspace with --remote", ref)
 	}
 	if err := json.Unmarshal(raw, &spec); err != nil {
 		return spec, "", invalid("pipeline %s: %v", ref, err)

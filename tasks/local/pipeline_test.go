@@ -1,6 +1,8 @@
 package local
 
 import (
+	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,6 +10,8 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/pipelines"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"flowctl/tasks"
 )
 
 // The definition of a pipeline becomes its files, once each, the packages that
@@ -50,4 +54,31 @@ func TestPipelineTranslation(t *testing.T) {
 	tr.spec.Catalog = "${var.catalog}"
 	_, err = tr.translate()
 	assert.ErrorContains(t, err, "${var.catalog} is a variable of the bundle")
+}
+
+// A pipeline is found in the job's file by its resource key, else among those
+// that were made through the API.
+func TestPipelineDefinition(t *testing.T) {
+	o := &Options{Pipeline: func(_ context.Context, _ tasks.Attempt, id string) (json.RawMessage, error) {
+		if id == "known" {
+			return json.RawMessage(`{"name":"made","schema":"dev"}`), nil
+		}
+		return nil, nil
+	}}
+	a := tasks.Attempt{Code: tasks.Code{Dir: "/job", Pipelines: map[string]json.RawMessage{"own": json.RawMessage(`{"name":"of the file"}`)}}}
+	spec, id, err := o.definition(t.Context(), a, "known")
+	require.NoError(t, err)
+	assert.Equal(t, "made known", spec.Name+" "+id)
+	spec, id, err = o.definition(t.Context(), a, "${resources.pipelines.own.id}")
+	require.NoError(t, err)
+	assert.Equal(t, "of the file", spec.Name)
+	assert.Regexp(t, `^own-[0-9a-f]{12}$`, id)
+
+	for _, ref := range []string{"unknown", "${resources.pipelines.other.id}", "../../etc"} {
+		_, _, err = o.definition(t.Context(), a, ref)
+		require.ErrorContains(t, err, "there is no pipeline")
+		assert.ErrorContains(t, err, ref)
+	}
+	_, _, err = (&Options{}).definition(t.Context(), a, "known")
+	assert.ErrorContains(t, err, "there is no pipeline", "a process without the API knows those of the file alone")
 }
