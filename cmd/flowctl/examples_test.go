@@ -60,7 +60,7 @@ func TestExamples(t *testing.T) {
 			switch want.Needs {
 			case "spark":
 				t.Setenv("FLOWCTL_PYTHON", taskstest.SparkPython(t))
-			case "dbt":
+			case "packages": // Spark, and others that are installed once for all tests
 				t.Setenv("FLOWCTL_PYTHON", taskstest.SparkPython(t))
 				taskstest.KeepEnvs(t, home)
 			}
