@@ -146,7 +146,7 @@ func (e *Engine) takeReport(m report) {
 	}
 	if m.a == nil {
 		e.batch.facts = append(e.batch.facts, fact{of: m.run, data: m.fact, maybe: true})
-		e.batch.linger(e.now())
+		e.batch.linger(e.now().Add(factDelay))
 		return
 	}
 	r := e.live[m.run]
@@ -161,7 +161,7 @@ func (e *Engine) takeReport(m report) {
 	}
 	if m.fact != nil {
 		e.batch.facts = append(e.batch.facts, fact{of: m.a.id, data: m.fact, maybe: m.a.what.Resumed})
-		e.batch.linger(e.now())
+		e.batch.linger(e.now().Add(factDelay))
 	}
 	if m.ev == nil {
 		return

@@ -58,13 +58,13 @@ func (b *batch) add(r *jobrun.Run, header bool, tasks []*jobrun.TaskRun, entry j
 		}
 	}
 	b.entries = append(b.entries, entry)
-	b.linger(now)
+	b.linger(now.Add(flushDelay))
 }
 
 // linger sets the time by which the batch is written even if nothing waits for it.
-func (b *batch) linger(now time.Time) {
-	if b.flushAt.IsZero() {
-		b.flushAt = now.Add(flushDelay)
+func (b *batch) linger(by time.Time) {
+	if b.flushAt.IsZero() || by.Before(b.flushAt) {
+		b.flushAt = by
 	}
 }
 

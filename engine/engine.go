@@ -69,6 +69,10 @@ type Placement struct {
 // directory still has it.
 const flushDelay = 25 * time.Millisecond
 
+// factDelay is the same for facts: nobody follows them, and a task that ends
+// sooner needs no commit of its own for them.
+const factDelay = time.Second
+
 // Engine is a running engine. Its methods may be called by any goroutine.
 type Engine struct {
 	store *store.Store

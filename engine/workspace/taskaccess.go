@@ -30,11 +30,24 @@ func (s *Set) TaskToken(namespace, user string) (string, error) {
 		return "", err
 	}
 	value := "dapi" + hex.EncodeToString(key[:16])
+	// Nearly always it is there: looking costs less than a turn as the writer.
+	if there, err := s.hasToken(value); there || err != nil {
+		return value, err
+	}
 	_, _, err = s.CreateToken(TokenRequest{User: who.Name, Comment: "for tasks of " + who.Name, Value: value, Namespace: namespace})
 	if refused(err, AlreadyExists) {
 		err = nil
 	}
 	return value, err
+}
+
+func (s *Set) hasToken(value string) (there bool, err error) {
+	id, _ := tokenID(value)
+	err = s.tokens().view(func(t tx) error {
+		there, err = t.has("", id)
+		return err
+	})
+	return there, err
 }
 
 // derive makes a key of its own for a purpose.
