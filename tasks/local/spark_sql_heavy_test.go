@@ -34,7 +34,7 @@ print(copy("FILES = ('a.csv') " + head + " COPY_OPTIONS ('mergeSchema' = 'true')
 print(copy("PATTERN = '*.csv' " + head, "p (b, a)", "(SELECT name, id::bigint FROM '/Volumes/main/cp/v/in')", "CSV"), spark.table("p").count())
 for bad in (lambda: copy(kind="EXCEL"), lambda: copy(source="'/Volumes/main/cp/none'"), lambda: copy(table="none"), lambda: copy("COPY_OPTIONS ('x' = 'y')")):
     try: bad()
-    except Exception as e: print(str(e).split(". ")[0][:60])`)
+    except Exception as e: print(str(e).split(". ")[0][:60].rstrip())`)
 	assert.Equal(l, `(0, 'x') (2, 2, 0) (0, 0, 0)
 broken off
 (1, 1, 0) (0, 0, 0) (3, 3, 0) 6
@@ -42,7 +42,7 @@ broken off
 (2, 2, 0) 2
 [PARSE_SYNTAX_ERROR] COPY INTO: FILEFORMAT EXCEL is none of
 [PATH_NOT_FOUND] Path does not exist: file:`+l.home[:min(17, len(l.home))]+`
-[TABLE_OR_VIEW_NOT_FOUND] The table or view `+"`main`.`cp`.`no"+`
+[TABLE_OR_VIEW_NOT_FOUND] The table or view `+"`main`.`cp`.`non"+`
 [PARSE_SYNTAX_ERROR] COPY INTO: COPY_OPTIONS has no 'x'; the
 `, l.ok("copy"))
 }
@@ -79,7 +79,7 @@ print(rows("SELECT main.di.inc(1), di.inc(2), inc(3)"))`)
 	out := l.ok("dialect")
 	for _, want := range []string{
 		"[(2,), (3,)] [(0,)]\n", "[(3,)] [('id',), ('g',)]\n", "[(3,)] ['g'] main.di.deep\n", "\nTrue\n", "[(3,)] [(2,)]\n",
-		"[(2,)] [('SELECT 2 AS two',)]\n", "[('1', 'a.csv')] [('2',)] [('di', 'vol')] ('dbfs:/Volumes/main/di/vol/a.csv', 'a.csv', 8)\n",
+		"[(2,)] [('SELECT 2 AS two',)]\n", "[(1, 'a.csv')] [(2,)] [('di', 'vol')] ('dbfs:/Volumes/main/di/vol/a.csv', 'a.csv', 8)\n",
 		"CREATE TABLE main.di.k ( [('vol',)]\n3\nFlowctlUnsupported\n", "[(2, 3, 4)]\n",
 	} {
 		assert.Contains(l, out, want)

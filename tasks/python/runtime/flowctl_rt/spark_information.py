@@ -102,7 +102,8 @@ def tables(catalog, name, schema):
     rows, owner = [], _owner()
     for t, note in catalog.notes(name, schema):
         where = catalog.data(name, schema, t)
-        kind = "VIEW" if note.get("kind") == "view" else "EXTERNAL" if note else "MANAGED"
+        elsewhere = note.get("location", where).rstrip("/") != where
+        kind = "VIEW" if note.get("kind") == "view" else "EXTERNAL" if elsewhere else "MANAGED"
         path = None if kind == "VIEW" else note.get("location") or where
         rows.append([name, schema, t, kind, "" if kind == "VIEW" else _format(note), owner, None, path and _changed(path), path])
     return rows
