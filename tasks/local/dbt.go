@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,25 +84,35 @@ func (r *dbtRunner) project(ctx context.Context, a tasks.Attempt, out tasks.Sink
 	return d, p.root, err
 }
 
-// profiles finds the folder with the user's profiles: a path from the project,
-// as the Databricks CLI's template has it, else one like the project's own.
+// profiles finds the folder with the user's profiles. A relative path is one
+// from the project; in a checkout, one from its root is taken too.
+//
+// Source: the Databricks CLI, which leaves the path as it is, and its template
+// dbt-sql ("../" and "dbt_profiles/").
 func (r *dbtRunner) profiles(ctx context.Context, a tasks.Attempt, out tasks.Sink, t jobs.DbtTask, project place) (string, error) {
 	const field, file = "dbt_task.profiles_directory", "profiles.yml"
 	dir := t.ProfilesDirectory
+	inGit := a.Job != nil && a.Job.Git != nil && t.Source != jobs.SourceWorkspace
 	var tried []string
-	if !strings.HasPrefix(dir, "/") && !strings.HasPrefix(dir, "dbfs:/") {
+	if !strings.HasPrefix(dir, "/") && !strings.Contains(dir, ":/") {
 		tried = append(tried, filepath.Join(project.path, filepath.FromSlash(dir)))
 	}
-	p, err := r.o.locate(ctx, a, out, field, dir, string(t.Source))
-	if err == nil {
-		tried = append(tried, p.path)
-	} else if len(tried) == 0 {
-		return "", err
+	hint := ""
+	if inGit || len(tried) == 0 {
+		p, err := r.o.locate(ctx, a, out, field, dir, string(t.Source))
+		if err == nil {
+			tried, hint = append(tried, p.path), p.hint
+		} else if len(tried) == 0 {
+			return "", err
+		}
 	}
 	for _, dir := range tried {
 		if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
 			return dir, nil
 		}
 	}
-	return "", notFound("%s: there is no %s", field, fmt.Sprintf("%s in %s%s", file, strings.Join(tried, " or "), p.hint))
+	if hint == "" && !strings.HasPrefix(dir, "/") {
+		hint = "; a relative path begins at the project"
+	}
+	return "", notFound("%s: there is no %s in %s%s", field, file, strings.Join(tried, " or "), hint)
 }

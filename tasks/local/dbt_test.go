@@ -27,7 +27,8 @@ func TestDbtRefused(t *testing.T) {
 		`{"commands":["dbt run"]}`:                                                                            "dbt_task.project_directory: no path is given",
 		`{"project_directory":"shops","commands":["dbt run"]}`:                                                "dbt_task.project_directory: there is no dbt_project.yml in " + filepath.Join(l.dir, "shops"),
 		`{"project_directory":"/Repos/x","commands":["dbt run"]}`:                                             "--workspace-root PREFIX=DIR says which folder it means",
-		`{"project_directory":"shop","commands":["dbt run"],"profiles_directory":"p"}`:                        "there is no profiles.yml in " + filepath.Join(l.dir, "shop", "p") + " or " + filepath.Join(l.dir, "p"),
+		`{"project_directory":"shop","commands":["dbt run"],"profiles_directory":"p"}`:                        "there is no profiles.yml in " + filepath.Join(l.dir, "shop", "p") + "; a relative path begins at the project",
+		`{"project_directory":"shop","commands":["dbt run"],"profiles_directory":"other"}`:                    "there is no profiles.yml in " + filepath.Join(l.dir, "shop", "other"),
 		`{"project_directory":"shop","commands":["dbt run"],"profiles_directory":"other","warehouse_id":"w"}`: "it excludes warehouse_id",
 	} {
 		_, err := l.runners[jobspec.DbtTask].Run(t.Context(), l.attempt(jobspec.DbtTask, payload), taskstest.NewRecorder(nil))

@@ -83,8 +83,8 @@ func visitTask(t map[string]any, at string, git bool, v visitor) error {
 		one(o, "python_file", at+"spark_python_task.", aFile, inGit)
 	}
 	if o, ok, inGit := part("dbt_task"); ok {
+		errs = append(errs, visitProfiles(o, at+"dbt_task.", inGit, v))
 		one(o, "project_directory", at+"dbt_task.", aFolder, inGit)
-		one(o, "profiles_directory", at+"dbt_task.", aFolder, inGit)
 	}
 	if o, ok := t["sql_task"].(map[string]any); ok {
 		if f, ok := o["file"].(map[string]any); ok {
@@ -102,6 +102,29 @@ func visitTask(t map[string]any, at string, git bool, v visitor) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// visitProfiles calls v for the folder of a dbt task's profiles. A relative
+// one is relative to the project, and stays: the project's surroundings are
+// the same on the workspace. It comes before the project, whose path v changes.
+//
+// Source: the Databricks CLI, which rewrites project_directory only, and its
+// template dbt-sql ("../" and "dbt_profiles/").
+func visitProfiles(dbt map[string]any, at string, inGit bool, v visitor) error {
+	dir, _ := dbt["profiles_directory"].(string)
+	if dir == "" || inGit {
+		return nil
+	}
+	if path.IsAbs(dir) || strings.Contains(dir, ":/") || strings.HasPrefix(dir, "{{") {
+		out, err := v(at+"profiles_directory", aFolder, dir)
+		if err == nil {
+			dbt["profiles_directory"] = out
+		}
+		return err
+	}
+	project, _ := dbt["project_directory"].(string)
+	_, err := v(at+"profiles_directory", aFolder, path.Join(project, dir))
+	return err
 }
 
 func visitList(o map[string]any, key, at string, k kind, v visitor) error {
