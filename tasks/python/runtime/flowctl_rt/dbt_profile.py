@@ -24,11 +24,14 @@ def directory(project, want, commands):
 
 
 def _named(project):
-    """The name of the profile that the project asks for."""
+    """The name of the profile that the project asks for. A file that is no YAML is for dbt to complain of."""
     import yaml  # dbt's own dependency
 
-    with open(os.path.join(project, "dbt_project.yml"), encoding="utf-8") as f:
-        settings = yaml.safe_load(f)
+    try:
+        with open(os.path.join(project, "dbt_project.yml"), encoding="utf-8") as f:
+            settings = yaml.safe_load(f)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return "default"
     name = settings.get("profile") if isinstance(settings, dict) else None
     return name if isinstance(name, str) and name else "default"
 

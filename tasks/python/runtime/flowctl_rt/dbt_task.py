@@ -126,7 +126,7 @@ def summary(nodes):
     counts = {}
     for r in nodes:
         counts[str(r.status)] = counts.get(str(r.status), 0) + 1
-    return ", ".join("%d %s" % (n, status) for status, n in counts.items())
+    return ", ".join("%d %s" % (n, status) for status, n in sorted(counts.items()))
 
 
 def kept(project):
