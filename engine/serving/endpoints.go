@@ -189,20 +189,9 @@ func (e *Endpoints) UpdateConfig(ctx context.Context, namespace, name string, c 
 // or says what could not be started.
 func (e *Endpoints) bringUp(namespace string, ep Endpoint) {
 	c := ep.Pending
-	failed := false
-	for i := range c.Entities {
-		entity := &c.Entities[i]
-		b, inst, err := e.instance(e.ctx, namespace, ep, *entity)
-		if err == nil {
-			_ = inst // that it lives is all
-			b.release()
-			continue
-		}
-		if e.ctx.Err() != nil {
-			return // the next process begins anew
-		}
-		failed = true
-		entity.Error = err.Error()
+	failed, stopping := e.startAll(namespace, ep, c)
+	if stopping {
+		return // the next process begins anew
 	}
 	after, err := e.change(namespace, ep.Name, func(now *Endpoint) error {
 		if now.ID != ep.ID || now.Pending == nil || now.Pending.Version != c.Version {
@@ -224,6 +213,32 @@ func (e *Endpoints) bringUp(namespace string, ep Endpoint) {
 		return
 	}
 	e.keep(ep.ID, after)
+}
+
+// startAll starts what a configuration serves, all at once, for loading is
+// slow. Entities that could not be started say why. Stopping: this process ends,
+// and nothing is known of them.
+func (e *Endpoints) startAll(namespace string, ep Endpoint, c *Config) (failed, stopping bool) {
+	errs := make([]error, len(c.Entities))
+	var all sync.WaitGroup
+	for i, entity := range c.Entities {
+		all.Go(func() {
+			b, _, err := e.instance(e.ctx, namespace, ep, entity)
+			if errs[i] = err; err == nil {
+				b.release() // that it lives is all
+			}
+		})
+	}
+	all.Wait()
+	if e.ctx.Err() != nil {
+		return false, true
+	}
+	for i, err := range errs {
+		if err != nil {
+			failed, c.Entities[i].Error = true, err.Error()
+		}
+	}
+	return failed, false
 }
 
 // keep retires the backends of an endpoint that its configurations do not name.

@@ -172,6 +172,26 @@ func TestSharesAreExact(t *testing.T) {
 	assert.Equal(t, "m/2", body, "asked by name")
 }
 
+// Several models load at once: none waits for another.
+func TestStartsAtOnce(t *testing.T) {
+	p := &pythons{gate: make(chan struct{})}
+	e, _ := open(t, t.TempDir(), p)
+	c := config("m/1", "bad/2")
+	c.Routes = []Route{{Entity: "m-1", Percent: 90}, {Entity: "bad-2", Percent: 10}}
+	_, err := e.Create(t.Context(), "", "ann", Endpoint{Name: "ep"}, c)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.starts) == 2
+	}, 30*time.Second, 5*time.Millisecond)
+	close(p.gate)
+	ep := settled(t, e, "ep")
+	require.NotNil(t, ep.Failed)
+	assert.Empty(t, ep.Failed.Entities[0].Error)
+	assert.Equal(t, "no module named torch", ep.Failed.Entities[1].Error)
+}
+
 // What answers goes on to answer while its successor starts, and if that fails.
 func TestUpdateThatFails(t *testing.T) {
 	p := &pythons{}
