@@ -1,14 +1,19 @@
 package model
 
 import (
+	"bufio"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"flowctl/tasks/python"
 	"flowctl/tasks/python/venv"
 )
 
@@ -53,4 +58,34 @@ func TestStartRefusals(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "MLmodel"), nil, 0o600))
 	_, err = r.Start(t.Context(), s)
 	require.ErrorContains(t, err, "/no/such/python")
+}
+
+// What a model's code has started ends with the process, also when that ends
+// because whoever held its life is gone.
+func TestEndsWithItsChildren(t *testing.T) {
+	runtime, err := python.Extract(filepath.Join(t.TempDir(), "runtime"))
+	require.NoError(t, err)
+	cmd := exec.Command("python3", "-c", `
+import subprocess, sys, time
+sys.path.insert(0, sys.argv[1])
+from flowctl_rt import model_server
+subprocess.Popen([sys.executable, "-c", "import time; print('child', flush=True); time.sleep(600)"], stdin=subprocess.DEVNULL)
+model_server._watch()
+time.sleep(600)`, runtime)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Stderr = os.Stderr
+	life, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "child\n", line)
+	require.NoError(t, life.Close())
+	_, err = lines.ReadString('\n') // both hold this pipe
+	require.ErrorIs(t, err, io.EOF)
+	_ = cmd.Wait() // it was killed
 }
