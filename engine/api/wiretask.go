@@ -149,9 +149,11 @@ func resolvedValues(r *jobrun.Run, t *jobrun.TaskRun, a *jobrun.Attempt) any {
 	if len(a.Resolved) == 0 {
 		return nil
 	}
-	def := &r.Job.Tasks[t.Index]
+	var def *jobspec.Task
 	if p := t.Parent(); p != nil {
-		def = r.Job.Tasks[p.Index].ForEach.Task
+		def = r.Job.Tasks[p.Index].ForEach.Task // the index of an iteration counts among its inputs
+	} else {
+		def = &r.Job.Tasks[t.Index]
 	}
 	var payload map[string]json.RawMessage
 	if json.Unmarshal(a.Resolved, &payload) != nil {
