@@ -203,7 +203,7 @@ class Update:
             try:
                 self.registry.register_sql(s.text, Path(path))
             except Exception as e:
-                raise PipelineFailed("%s: %s: %s" % (path, " ".join(s.written.split())[:80], self.words(e))) from e
+                raise PipelineFailed("%s: %s: %s" % (path, " ".join(s.text.split())[:80], self.words(e))) from None  # its stack is Spark's own
 
     # Running it.
 
@@ -226,7 +226,7 @@ class Update:
                     if "FAILED" in text.upper():
                         failed.append(" ".join(text.split()))
         except Exception as e:
-            raise PipelineFailed("; ".join(dict.fromkeys(failed[-3:] + [self.words(e)]))) from e
+            raise PipelineFailed("; ".join(dict.fromkeys(failed[-3:] + [self.words(e)]))) from None  # its stack is Spark's own
 
     def words(self, error):
         """What an error says, without the server's own stack."""

@@ -88,7 +88,7 @@ def _created(toks, kind, at):
         query = "\nSELECT * FROM (%s\n) WHERE %s" % (query.rstrip().rstrip(";"), " AND ".join(conditions))
     elif conditions:
         raise FlowctlUnsupported("CREATE %s %s: expectations of a table that flows write to: put the conditions into the flows' queries" % (kind, name))
-    return tokens("CREATE %s %s%s%s%s" % (kind, exists, name, rest, body) + (" AS" + query if query else "")), name
+    return tokens("CREATE %s %s%s%s %s" % (kind, exists, name, rest, body) + (" AS" + query if query else "")), name
 
 
 def _conditions(rules):

@@ -72,7 +72,7 @@ def arguments(args):
 
 
 def _view(session, args):
-    """The name of a view of what read_files reads."""
+    """What a query names for read_files: the files themselves, or a view of them."""
     global _count
     kind, path, options, schema = arguments(args)
     if not schema and int(session.version.split(".")[0]) >= 4:
