@@ -3,6 +3,7 @@ up to date by Spark's own declarative pipelines.
 
 Seen with Spark 4.1.4 and Delta 4.4.0: Delta is taken as the tables' format,
 being the default source; materialized views are made anew by each update;
+a failed update leaves one without rows that it did not get to;
 streaming tables go on from checkpoints below the storage folder; temporary
 views are no tables; the graph, not the files' order, says what comes first.
 There is no change data capture and there are no expectations: the former is
