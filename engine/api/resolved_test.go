@@ -12,13 +12,15 @@ import (
 func TestResolvedValuesOfIterations(t *testing.T) {
 	b := newBed(t)
 	w := b.client(t, b.admin)
-	run, err := w.Jobs.SubmitAndWait(t.Context(), jobs.SubmitRun{Tasks: []jobs.SubmitTask{{
+	submitted, err := w.Jobs.Submit(t.Context(), jobs.SubmitRun{Tasks: []jobs.SubmitTask{{
 		TaskKey: "each",
 		ForEachTask: &jobs.ForEachTask{Inputs: "[1, 2, 3]", Concurrency: 3, Task: jobs.Task{
 			TaskKey:         "one",
 			SparkPythonTask: &jobs.SparkPythonTask{PythonFile: "/Workspace/Shared/a.py", Parameters: []string{"{{input}}"}},
 		}},
 	}}})
+	require.NoError(t, err)
+	run, err := submitted.Get()
 	require.NoError(t, err)
 	each, err := w.Jobs.GetRun(t.Context(), jobs.GetRunRequest{RunId: run.Tasks[0].RunId})
 	require.NoError(t, err)
