@@ -10,6 +10,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -113,6 +114,13 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 	c.FS = &python.FS{
 		DBFS: filepath.Join(a.Tree(), "dbfs"), Volumes: filepath.Join(a.Tree(), "volumes"),
 		Workspace: filepath.Join(a.Tree(), "workspace"), Map: a.Code.Roots,
+	}
+	if c.CodeRoot != "" {
+		c.FS.Map = maps.Clone(a.Code.Roots)
+		if c.FS.Map == nil {
+			c.FS.Map = map[string]string{}
+		}
+		c.FS.Map[c.CodeRoot] = c.CodeDir
 	}
 	for _, root := range []string{c.FS.DBFS, c.FS.Volumes, c.FS.Workspace} {
 		if err := os.MkdirAll(root, 0o700); err != nil {

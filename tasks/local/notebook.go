@@ -3,6 +3,9 @@ package local
 import (
 	"context"
 	"maps"
+	"path"
+	"path/filepath"
+	"strings"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 
@@ -34,8 +37,29 @@ func (r *notebookRunner) Run(ctx context.Context, a tasks.Attempt, out tasks.Sin
 			bindings = map[string]string{}
 		}
 		maps.Copy(bindings, a.Parameters)
+		name, root := workspaceName(a, t.NotebookPath, file, p.root)
 		return r.o.python(ctx, a, out, python.Context{
-			Kind: "notebook", Path: file, Bindings: bindings, NotebookPath: t.NotebookPath, CodeDir: p.root,
+			Kind: "notebook", Path: file, Bindings: bindings, NotebookPath: name, CodeRoot: root, CodeDir: p.root,
 		})
 	})
+}
+
+// workspaceName is the path that a notebook's code sees as its own: absolute,
+// without /Workspace, as a workspace tells it, so that "/Workspace" before it
+// leads to the notebook. Code of a folder of this machine is given a place
+// below its user's home, root; it is empty for what is on the workspace anyway.
+//
+// Source: code that puts "/Workspace" before notebookPath(), as the published
+// MLOps template does.
+func workspaceName(a tasks.Attempt, asked, file, dir string) (name, root string) {
+	if path.IsAbs(asked) {
+		return strings.TrimPrefix(asked, "/Workspace"), ""
+	}
+	rel, err := filepath.Rel(dir, file)
+	if dir == "" || err != nil || !filepath.IsLocal(rel) {
+		return asked, ""
+	}
+	root = path.Join("/Users", a.User, filepath.Base(dir))
+	rel = filepath.ToSlash(rel)
+	return path.Join(root, strings.TrimSuffix(rel, path.Ext(rel))), root
 }

@@ -228,3 +228,26 @@ func TestNotebookCalledLikeAModule(t *testing.T) {
 	l.notebook("colorsys", "import colorsys, helper\nprint(dbutils.widgets.get('n'), colorsys.rgb_to_hsv(0, 0, 0), helper.NAME)")
 	assert.Equal(t, "1 (0.0, 0.0, 0) helper\n", l.ok("colorsys", "n=1"))
 }
+
+// A notebook finds its folder by the path that it is told, as code does that
+// was written for a workspace; so does one that another one runs.
+func TestNotebookKnowsItsPlace(t *testing.T) {
+	l := newLab(t)
+	l.write("src/beside.txt", "here")
+	const find = `
+import os
+path = dbutils.notebook.entry_point.getDbutils().notebook().getContext().notebookPath().get()
+folder = "/Workspace/" + os.path.dirname(path)
+`
+	l.notebook("src/child", find+`dbutils.notebook.exit(path + " " + open(folder + "/beside.txt").read())`)
+	l.notebook("src/parent", find+`
+os.chdir(folder)
+print(path, open("beside.txt").read())
+print(dbutils.notebook.run("./child", 60))
+try:
+    dbutils.notebook.run("./gone", 60)
+except Exception as e:
+    print(type(e).__name__, "NotebookExecutionException: FAILED: Unable to access the notebook ./gone" in str(e))`)
+	home := "/Users/me/" + filepath.Base(l.dir)
+	assert.Equal(t, home+"/src/parent here\n"+home+"/src/child here\nWorkflowException True\n", l.ok("./src/parent"))
+}

@@ -18,7 +18,8 @@ type Context struct {
 	Bindings     map[string]string `json:"bindings,omitempty"` // widgets
 	PackageName  string            `json:"package_name,omitempty"`
 	EntryPoint   string            `json:"entry_point,omitempty"`   // of a SQL task its warehouse's id, of a jar its main class
-	NotebookPath string            `json:"notebook_path,omitempty"` // as the job writes it
+	NotebookPath string            `json:"notebook_path,omitempty"` // as a workspace tells it: /Users/me/nb
+	CodeRoot     string            `json:"code_root,omitempty"`     // where CodeDir is said to be on the workspace; empty: it is there
 	CodeDir      string            `json:"code_dir,omitempty"`      // the root of the job's code
 	SysPath      []string          `json:"sys_path,omitempty"`      // folders to search before all others
 	EnvsDir      string            `json:"envs_dir,omitempty"`      // where %pip keeps what it installs

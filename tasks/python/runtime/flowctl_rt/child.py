@@ -16,11 +16,16 @@ def run(path, timeout, arguments):
     parent = attempt()
     if parent is None:
         raise WorkflowException("dbutils.notebook.run works inside of a run only")
-    file = cells.find(_locate(path))
-    cells.load(file)
+    try:
+        file = cells.find(_locate(path))
+        cells.load(file)
+    except OSError as e:
+        raise WorkflowException(
+            "com.databricks.WorkflowException: com.databricks.NotebookExecutionException: FAILED: Unable to access the notebook %s: %s" % (path, e)
+        ) from None
     directory = _directory(parent.dir)
     context = dict(
-        parent.context, kind="notebook", path=file, bindings=arguments, notebook_path=path, via="dbutils.notebook.run", of=facts.folder(),
+        parent.context, kind="notebook", path=file, bindings=arguments, notebook_path=_name(path), via="dbutils.notebook.run", of=facts.folder(),
     )
     with open(os.path.join(directory, "context.json"), "w", encoding="utf-8") as f:
         json.dump(context, f)
@@ -47,6 +52,14 @@ def _locate(path):
         return paths.local(real) or path
     base = notebook.runner.path if notebook.runner and notebook.runner.stack else attempt().context["path"]
     return os.path.normpath(os.path.join(os.path.dirname(base), path))
+
+
+def _name(path):
+    """The path of a child notebook as a workspace tells it."""
+    if path.startswith("/"):
+        return path[len("/Workspace"):] if path.startswith("/Workspace/") else path
+    parent = attempt().context.get("notebook_path") or ""
+    return os.path.normpath(os.path.join(os.path.dirname(parent), path))
 
 
 def _directory(parent):

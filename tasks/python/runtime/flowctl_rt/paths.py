@@ -104,6 +104,8 @@ def local(path):
         return _under("volumes", path[len("/Volumes"):])
     if path == "/Workspace" or path.startswith("/Workspace/"):
         rest = path[len("/Workspace"):]
+        if rest.startswith("//"):
+            rest = "/" + rest.lstrip("/")
         for prefix, folder in sorted(_roots.get("map", {}).items(), key=lambda kv: -len(kv[0])):
             prefix = prefix[len("/Workspace"):] if prefix.startswith("/Workspace/") else prefix
             if rest == prefix or rest.startswith(prefix.rstrip("/") + "/"):
