@@ -45,7 +45,7 @@ print([r.tableName for r in spark.sql("SHOW TABLES IN dev.bronze").collect()], [
 from delta.tables import DeltaTable
 print(DeltaTable.forName(spark, "dev.bronze.t").history(1).select("version").first()[0], DeltaTable.isDeltaTable(spark, "/tmp/ext"))
 print(spark.read.option("versionAsOf", 0).table("dev.bronze.t").count(), spark.sql("select count(*) from dev.bronze.t version as of 0").first()[0])
-display(spark.sql("select table_name, table_type from dev.information_schema.tables"))
+spark.sql("select table_name, table_type from dev.information_schema.tables").display()
 display(spark.sql("select table_name, column_name, data_type from dev.information_schema.columns where table_name='t'"))
 # COMMAND ----------
 import json

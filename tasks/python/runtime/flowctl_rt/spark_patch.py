@@ -155,6 +155,13 @@ def _paths(session):
     spark_files.install(DataStreamReader)
 
 
+def _display(self, *args, **kwargs):
+    """df.display(), which Databricks adds to data frames."""
+    from flowctl_rt import namespace
+
+    namespace.get("display")(self, *args, **kwargs)
+
+
 def _names(session):
     from pyspark.sql.readwriter import DataFrameReader, DataFrameWriter
     from pyspark.sql.streaming.readwriter import DataStreamReader, DataStreamWriter
@@ -168,6 +175,7 @@ def _names(session):
     frame = type(session.range(0))
     wrap(frame, "writeTo", lambda real, self, table: _Remembering(real(self, known(table)), table))
     wrap(frame, "mergeInto", _read)
+    frame.display = _display
     _catalog_api(type(session.catalog))
 
 
