@@ -82,16 +82,22 @@ def change(module):
 
 
 def _versions():
-    """The version of a model is text for code of the task, as a workspace answers; MLflow's own store has numbers."""
-    from mlflow.entities.model_registry import ModelVersion
+    """What models and versions tell code of the task as a workspace does: a version is text, and a description that nobody
+    gave is empty text. MLflow's own store has numbers and None."""
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
-    real = ModelVersion.version
+    def told(cls, name, make):
+        real = getattr(cls, name)
 
-    def version(self):
-        value = real.fget(self)
-        return value if _inner() else str(value)
+        def get(self):
+            value = real.fget(self)
+            return value if _inner() else make(value)
 
-    ModelVersion.version = property(version, real.fset, doc=real.__doc__)
+        setattr(cls, name, property(get, real.fset, doc=real.__doc__))
+
+    told(ModelVersion, "version", str)
+    for cls in (ModelVersion, RegisteredModel):
+        told(cls, "description", lambda value: "" if value is None else value)
 
 
 def _inner():
