@@ -65,13 +65,16 @@ func (s *Server) backfills(ctx context.Context, q jobRequest) ([]BackfillStatus,
 }
 
 func (s *Server) backfill(ctx context.Context, q BackfillRef) (BackfillStatus, error) {
-	list, err := s.backfills(ctx, jobRequest{JobID: q.JobID})
+	if _, _, _, err := s.onJob(ctx, q.JobID, workspace.CanView); err != nil {
+		return BackfillStatus{}, err
+	}
+	list, err := s.Engine.Backfills(ctx, q.JobID)
 	if err != nil {
 		return BackfillStatus{}, err
 	}
-	for _, st := range list {
-		if st.Key == q.Key {
-			return st, nil
+	for _, b := range list {
+		if b.Key == q.Key {
+			return s.backfillStatus(ctx, b)
 		}
 	}
 	return BackfillStatus{}, &engine.Error{Code: engine.InvalidParameter, Message: fmt.Sprintf("Job %d has no backfill %s.", q.JobID, q.Key)}

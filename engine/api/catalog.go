@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"flowctl/engine/workspace"
@@ -15,7 +14,7 @@ func (s *Server) catalogRoutes() map[string]http.Handler {
 	routes := map[string]http.Handler{}
 	for kind, plural := range map[workspace.EntityKind]string{workspace.SchemaEntity: "schemas", workspace.VolumeEntity: "volumes"} {
 		routes["POST "+p+plural] = inside(s, func(v visit, q body) (workspace.Entity, error) {
-			fields, err := entityFields(q)
+			fields, err := fieldsOf[workspace.Entity](q)
 			if err != nil {
 				return nil, err
 			}
@@ -31,7 +30,7 @@ func (s *Server) catalogRoutes() map[string]http.Handler {
 		})
 		routes["GET "+p+plural+"/{name}"] = s.aboutEntity(func(v visit, name string, _ body) (any, error) { return v.Catalog.Get(kind, name) })
 		routes["PATCH "+p+plural+"/{name}"] = s.aboutEntity(func(v visit, name string, q body) (any, error) {
-			fields, err := entityFields(q)
+			fields, err := fieldsOf[workspace.Entity](q)
 			if err != nil {
 				return nil, err
 			}
@@ -49,30 +48,17 @@ type entitiesRequest struct {
 	Schema  string `json:"schema_name"`
 }
 
-func entityFields(q body) (workspace.Entity, error) {
-	var fields workspace.Entity
-	if err := json.Unmarshal(q.raw, &fields); err != nil || fields == nil {
-		return nil, invalid("A JSON object is expected.")
-	}
-	return fields, nil
-}
-
 // aboutEntity makes a handler of a function about the entity that a path names.
 func (s *Server) aboutEntity(fn func(v visit, name string, q body) (any, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return answering(func(w http.ResponseWriter, r *http.Request) (any, error) {
 		v, err := s.visit(r.Context())
 		var q body
 		if err == nil && r.Method == http.MethodPatch {
 			err = decode(w, r, &q)
 		}
-		var ans any
-		if err == nil {
-			ans, err = fn(v, r.PathValue("name"), q)
-		}
 		if err != nil {
-			writeError(w, err)
-			return
+			return nil, err
 		}
-		writeJSON(w, http.StatusOK, ans)
+		return fn(v, r.PathValue("name"), q)
 	})
 }

@@ -25,21 +25,16 @@ func (s *Server) destinationRoutes() map[string]http.Handler {
 // aboutDestination makes a handler of a function about the destination that a
 // path names.
 func (s *Server) aboutDestination(fn func(v visit, id string, q destinationRequest) (any, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return answering(func(w http.ResponseWriter, r *http.Request) (any, error) {
 		var q destinationRequest
-		var resp any
 		v, err := s.visit(r.Context())
 		if err == nil && r.Method == http.MethodPatch {
 			err = decode(w, r, &q)
 		}
-		if err == nil {
-			resp, err = fn(v, r.PathValue("id"), q)
-		}
 		if err != nil {
-			writeError(w, err)
-			return
+			return nil, err
 		}
-		writeJSON(w, http.StatusOK, resp)
+		return fn(v, r.PathValue("id"), q)
 	})
 }
 

@@ -18,10 +18,10 @@ type wireGrants struct {
 
 func (s *Server) grantRoutes() map[string]http.Handler {
 	const p = " /api/2.1/unity-catalog/permissions/{kind}/{name}"
-	return map[string]http.Handler{"GET" + p: http.HandlerFunc(s.grants), "PATCH" + p: http.HandlerFunc(s.grants)}
+	return map[string]http.Handler{"GET" + p: answering(s.grants), "PATCH" + p: answering(s.grants)}
 }
 
-func (s *Server) grants(w http.ResponseWriter, r *http.Request) {
+func (s *Server) grants(w http.ResponseWriter, r *http.Request) (any, error) {
 	v, err := s.visit(r.Context())
 	kind, name := r.PathValue("kind"), r.PathValue("name")
 	var list []workspace.Privileges
@@ -35,15 +35,11 @@ func (s *Server) grants(w http.ResponseWriter, r *http.Request) {
 			list, err = v.Catalog.ChangeGrants(v.who, kind, name, q.Changes)
 		}
 	}
-	if err != nil {
-		writeError(w, err)
-		return
-	}
 	shown := wireGrants{}
 	for _, g := range list {
 		if of := r.URL.Query().Get("principal"); of == "" || of == g.Principal {
 			shown.Assignments = append(shown.Assignments, g)
 		}
 	}
-	writeJSON(w, http.StatusOK, shown)
+	return shown, err
 }

@@ -19,18 +19,25 @@ const maxBody = 16 << 20
 // handle makes a handler of a function: the query of a GET, or the JSON body,
 // is read into Req; the answer or the error is written as JSON.
 func handle[Req, Resp any](fn func(ctx context.Context, q Req) (Resp, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return answering(func(w http.ResponseWriter, r *http.Request) (any, error) {
 		var q Req
 		if err := decode(w, r, &q); err != nil {
-			writeError(w, err)
-			return
+			return nil, err
 		}
-		resp, err := fn(r.Context(), q)
+		return fn(r.Context(), q)
+	})
+}
+
+// answering makes a handler of a function whose answer, or error, is written as
+// JSON. The function itself writes nothing: w is for reading the body.
+func answering(fn func(w http.ResponseWriter, r *http.Request) (any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ans, err := fn(w, r)
 		if err != nil {
 			writeError(w, err)
 			return
 		}
-		writeJSON(w, http.StatusOK, resp)
+		writeJSON(w, http.StatusOK, ans)
 	})
 }
 

@@ -60,6 +60,15 @@ func (b body) read(v any) error {
 	return nil
 }
 
+// fieldsOf reads a body that must be a JSON object, field by field.
+func fieldsOf[M ~map[string]V, V any](q body) (M, error) {
+	var fields M
+	if err := json.Unmarshal(q.raw, &fields); err != nil || fields == nil {
+		return nil, invalid("A JSON object is expected.")
+	}
+	return fields, nil
+}
+
 type jobIDAnswer struct {
 	JobID int64 `json:"job_id"`
 }

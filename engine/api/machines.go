@@ -33,7 +33,7 @@ func (s *Server) machineRoutes() map[string]http.Handler {
 			return map[string]string{"cluster_id": m.ID}, err
 		})
 		routes[p+"edit"] = aboutCluster(s, func(v visit, id string, q body) error {
-			fields, err := machineFields(q)
+			fields, err := fieldsOf[map[string]json.RawMessage](q)
 			if err != nil {
 				return err
 			}
@@ -49,16 +49,8 @@ func (s *Server) machineRoutes() map[string]http.Handler {
 	return routes
 }
 
-func machineFields(q body) (map[string]json.RawMessage, error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(q.raw, &fields); err != nil || fields == nil {
-		return nil, invalid("A JSON object is expected.")
-	}
-	return fields, nil
-}
-
 func makeMachine(v visit, k workspace.ComputeKind, q body) (workspace.Machine, error) {
-	fields, err := machineFields(q)
+	fields, err := fieldsOf[map[string]json.RawMessage](q)
 	if err != nil {
 		return workspace.Machine{}, err
 	}
@@ -87,7 +79,7 @@ func stopCluster(s *Server, stopped bool) http.Handler {
 }
 
 func editWarehouse(v visit, id string, q body) error {
-	fields, err := machineFields(q)
+	fields, err := fieldsOf[map[string]json.RawMessage](q)
 	if err != nil {
 		return err
 	}
@@ -104,7 +96,7 @@ func stopWarehouse(stopped bool) func(visit, string, body) error {
 // aboutWarehouse makes a handler of a function about the warehouse that a path
 // names.
 func (s *Server) aboutWarehouse(fn func(v visit, id string, q body) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return answering(func(w http.ResponseWriter, r *http.Request) (any, error) {
 		v, err := s.visit(r.Context())
 		q := body{raw: json.RawMessage("{}")}
 		if err == nil && r.Method == http.MethodPost {
@@ -117,11 +109,7 @@ func (s *Server) aboutWarehouse(fn func(v visit, id string, q body) error) http.
 		case err == nil:
 			err = fn(v, id, q)
 		}
-		if err != nil {
-			writeError(w, err)
-			return
-		}
-		writeJSON(w, http.StatusOK, map[string]string{"id": id})
+		return map[string]string{"id": id}, err
 	})
 }
 

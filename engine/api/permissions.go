@@ -16,15 +16,14 @@ func (s *Server) permissionRoutes() map[string]http.Handler {
 		routes["GET "+path] = s.aboutObject(getPermissions)
 		routes["PUT "+path] = s.aboutObject(setPermissions)
 		routes["PATCH "+path] = s.aboutObject(addPermissions)
-		routes["GET "+path+"/permissionLevels"] = http.HandlerFunc(s.permissionLevels)
+		routes["GET "+path+"/permissionLevels"] = answering(s.permissionLevels)
 	}
 	return routes
 }
 
 // aboutObject makes a handler of a function about the object that a path names.
 func (s *Server) aboutObject(fn func(v visit, o workspace.Object, q permissionsRequest) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var ans permissionsAnswer
+	return answering(func(w http.ResponseWriter, r *http.Request) (any, error) {
 		v, err := s.visit(r.Context())
 		var o workspace.Object
 		if err == nil {
@@ -37,14 +36,10 @@ func (s *Server) aboutObject(fn func(v visit, o workspace.Object, q permissionsR
 		if err == nil {
 			err = fn(v, o, q)
 		}
-		if err == nil {
-			ans, err = permissionsOf(v, o)
-		}
 		if err != nil {
-			writeError(w, err)
-			return
+			return nil, err
 		}
-		writeJSON(w, http.StatusOK, ans)
+		return permissionsOf(v, o)
 	})
 }
 
@@ -199,18 +194,14 @@ type wireLevel struct {
 	Description string `json:"description"`
 }
 
-func (s *Server) permissionLevels(w http.ResponseWriter, r *http.Request) {
+func (s *Server) permissionLevels(_ http.ResponseWriter, r *http.Request) (any, error) {
 	typ, err := objectType(r)
 	if err == nil {
 		_, err = s.visit(r.Context())
-	}
-	if err != nil {
-		writeError(w, err)
-		return
 	}
 	var levels []wireLevel
 	for _, l := range typ.Levels {
 		levels = append(levels, wireLevel{string(l.Level), l.Description})
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"permission_levels": levels})
+	return map[string]any{"permission_levels": levels}, err
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 
 	"flowctl/engine/workspace"
@@ -36,39 +35,31 @@ type pipelineCall struct {
 	ctx    context.Context
 	p      workspace.Pipeline
 	update string // that the path names
-	raw    json.RawMessage
+	q      body
 }
 
 // aboutPipeline makes a handler of a function about the pipeline that a path
 // names, for those who have a level on it.
 func (s *Server) aboutPipeline(want workspace.Level, fn func(c pipelineCall) (any, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ans, err := func() (any, error) {
-			v, err := s.visit(r.Context())
-			if err != nil {
-				return nil, err
-			}
-			c := pipelineCall{visit: v, ctx: r.Context(), update: r.PathValue("other")}
-			if c.p, err = v.Pipelines.Get(r.PathValue("id")); err != nil {
-				return nil, err
-			}
-			if err := v.Permissions.Require(v.who, pipelineObject(c.p), want); err != nil {
-				return nil, err
-			}
-			var q body
-			if r.Method != http.MethodDelete {
-				if err := decode(w, r, &q); err != nil {
-					return nil, err
-				}
-			}
-			c.raw = q.raw
-			return fn(c)
-		}()
+	return answering(func(w http.ResponseWriter, r *http.Request) (any, error) {
+		v, err := s.visit(r.Context())
 		if err != nil {
-			writeError(w, err)
-			return
+			return nil, err
 		}
-		writeJSON(w, http.StatusOK, ans)
+		c := pipelineCall{visit: v, ctx: r.Context(), update: r.PathValue("other")}
+		if c.p, err = v.Pipelines.Get(r.PathValue("id")); err != nil {
+			return nil, err
+		}
+		if err := v.Permissions.Require(v.who, pipelineObject(c.p), want); err != nil {
+			return nil, err
+		}
+		if r.Method != http.MethodDelete {
+			err = decode(w, r, &c.q)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return fn(c)
 	})
 }
 
@@ -77,9 +68,9 @@ func pipelineObject(p workspace.Pipeline) workspace.Object {
 	return workspace.Object{Type: workspace.PipelineType, ID: p.ID, Owner: p.Creator}
 }
 
-func pipelineFields(raw json.RawMessage) (map[string]json.RawMessage, error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &fields); err != nil || fields == nil {
+func pipelineFields(q body) (map[string]json.RawMessage, error) {
+	fields, err := fieldsOf[map[string]json.RawMessage](q)
+	if err != nil {
 		return nil, invalid("A JSON object is expected: the settings of a pipeline.")
 	}
 	for _, f := range []string{"pipeline_id", "id", "expected_last_modified", "dry_run"} {
@@ -89,7 +80,7 @@ func pipelineFields(raw json.RawMessage) (map[string]json.RawMessage, error) {
 }
 
 func createPipeline(v visit, q body) (any, error) {
-	fields, err := pipelineFields(q.raw)
+	fields, err := pipelineFields(q)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +89,7 @@ func createPipeline(v visit, q body) (any, error) {
 }
 
 func editPipeline(c pipelineCall) (any, error) {
-	fields, err := pipelineFields(c.raw)
+	fields, err := pipelineFields(c.q)
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +229,7 @@ func matches(name string, parts []string) bool {
 	if !ok || last == 0 {
 		return ok && rest == ""
 	}
-	for _, part := range slices.Clone(parts[1:last]) {
+	for _, part := range parts[1:last] {
 		_, after, found := strings.Cut(rest, part)
 		if !found {
 			return false

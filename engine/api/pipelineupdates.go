@@ -73,10 +73,12 @@ var updateFields = []string{"full_refresh", "full_refresh_selection", "refresh_s
 
 func (s *Server) startUpdate(c pipelineCall) (any, error) {
 	var q map[string]json.RawMessage
-	if len(c.raw) > 0 {
-		if err := json.Unmarshal(c.raw, &q); err != nil {
-			return nil, invalid("A JSON object is expected.")
-		}
+	var err error
+	if len(c.q.raw) > 0 {
+		q, err = fieldsOf[map[string]json.RawMessage](c.q)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if string(q["validate_only"]) == "true" {
 		return nil, invalid("validate_only: a pipeline cannot be looked at without being run here; start an update without it.")
@@ -167,8 +169,8 @@ func (s *Server) pipelineEvents(c pipelineCall) (any, error) {
 	var q struct {
 		Filter string `json:"filter"`
 	}
-	if err := json.Unmarshal(c.raw, &q); err != nil {
-		return nil, invalid("filter: text is expected.")
+	if err := c.q.read(&q); err != nil {
+		return nil, err
 	}
 	keep, err := eventFilter(q.Filter)
 	if err != nil {

@@ -88,21 +88,16 @@ func endpointObject(ep serving.Endpoint) workspace.Object {
 // aboutEndpoint makes a handler of a function about the endpoint that a path
 // names. What it returns is written as JSON.
 func (s *Server) aboutEndpoint(want workspace.Level, fn func(v endpointVisit, q body) (any, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return answering(func(w http.ResponseWriter, r *http.Request) (any, error) {
 		v, err := s.endpoint(r, want)
 		var q body
 		if err == nil && r.Method != http.MethodGet {
 			err = decode(w, r, &q)
 		}
-		var ans any
-		if err == nil {
-			ans, err = fn(v, q)
-		}
 		if err != nil {
-			writeError(w, err)
-			return
+			return nil, err
 		}
-		writeJSON(w, http.StatusOK, ans)
+		return fn(v, q)
 	})
 }
 

@@ -159,7 +159,7 @@ func (s *Server) manageTokens(v visit, q tokenRequest) (tokensAnswer, error) {
 // aboutToken makes a handler of a function about the token that a path names,
 // for admins.
 func (s *Server) aboutToken(fn func(workspace.Token) (any, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return answering(func(_ http.ResponseWriter, r *http.Request) (any, error) {
 		v, err := s.visit(r.Context())
 		if err == nil {
 			err = v.People.RequireAdmin(v.who, "manage tokens")
@@ -168,14 +168,9 @@ func (s *Server) aboutToken(fn func(workspace.Token) (any, error)) http.Handler 
 		if err == nil {
 			t, err = s.Workspaces.Token(v.Namespace, r.PathValue("id"))
 		}
-		var ans any
-		if err == nil {
-			ans, err = fn(t)
-		}
 		if err != nil {
-			writeError(w, err)
-			return
+			return nil, err
 		}
-		writeJSON(w, http.StatusOK, ans)
+		return fn(t)
 	})
 }

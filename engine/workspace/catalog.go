@@ -1,8 +1,6 @@
 package workspace
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -162,16 +160,8 @@ func (c *Catalog) Delete(who Identity, k EntityKind, full string) error {
 func (c *Catalog) List(k EntityKind, within ...string) (list []Entity, err error) {
 	prefix := entityKey(k, strings.Join(within, ".")+".")
 	err = c.rec.view(func(t tx) error {
-		var bad error
-		err := t.scan(bucketCatalog, prefix, func(_ string, raw []byte) bool {
-			var e Entity
-			if bad = json.Unmarshal(raw, &e); bad != nil {
-				return false
-			}
-			list = append(list, e)
-			return true
-		})
-		return cmp.Or(err, bad)
+		list, err = all[Entity](t, bucketCatalog, prefix)
+		return err
 	})
 	return list, err
 }

@@ -1,7 +1,6 @@
 package workspace
 
 import (
-	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -121,22 +120,10 @@ func (c *Compute) Get(k ComputeKind, id string) (m Machine, err error) {
 // List yields the clusters or warehouses, in the order of their ids.
 func (c *Compute) List(k ComputeKind) (list []Machine, err error) {
 	err = c.rec.view(func(t tx) error {
-		list, err = t.machines(k)
+		list, err = all[Machine](t, bucketCompute, string(k)+"/")
 		return err
 	})
 	return list, err
-}
-
-func (t tx) machines(k ComputeKind) (list []Machine, err error) {
-	var bad error
-	err = t.scan(bucketCompute, string(k)+"/", func(_ string, raw []byte) bool {
-		var m Machine
-		if bad = json.Unmarshal(raw, &m); bad == nil {
-			list = append(list, m)
-		}
-		return bad == nil
-	})
-	return list, cmp.Or(err, bad)
 }
 
 func (t tx) writeMachine(k ComputeKind, m Machine) error {
@@ -152,7 +139,7 @@ func (t tx) writeMachine(k ComputeKind, m Machine) error {
 		if name == "" {
 			return refuse(InvalidParameter, "name is missing: a warehouse needs one.")
 		}
-		others, err := t.machines(k)
+		others, err := all[Machine](t, bucketCompute, string(k)+"/")
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package workspace
 
 import (
-	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -110,22 +109,10 @@ func (p *Pipelines) Get(id string) (found Pipeline, err error) {
 // List yields the pipelines, in the order of their ids.
 func (p *Pipelines) List() (list []Pipeline, err error) {
 	err = p.rec.view(func(t tx) error {
-		list, err = t.pipelines()
+		list, err = all[Pipeline](t, bucketPipelines, "")
 		return err
 	})
 	return list, err
-}
-
-func (t tx) pipelines() (list []Pipeline, err error) {
-	var bad error
-	err = t.scan(bucketPipelines, "", func(_ string, raw []byte) bool {
-		var p Pipeline
-		if bad = json.Unmarshal(raw, &p); bad == nil {
-			list = append(list, p)
-		}
-		return bad == nil
-	})
-	return list, cmp.Or(err, bad)
 }
 
 // writePipeline checks what the pipeline itself must be; whoever runs it knows
@@ -146,7 +133,7 @@ func (t tx) writePipeline(p Pipeline) error {
 		return refuse(InvalidParameter, "name: a pipeline needs one.")
 	}
 	if string(p.Fields["allow_duplicate_names"]) != "true" {
-		others, err := t.pipelines()
+		others, err := all[Pipeline](t, bucketPipelines, "")
 		if err != nil {
 			return err
 		}

@@ -123,6 +123,22 @@ func (t tx) scan(bucket, prefix string, fn func(key string, value []byte) bool) 
 	return nil
 }
 
+// all decodes the records with the prefix, in the order of their keys.
+func all[T any](t tx, bucket, prefix string) (list []T, err error) {
+	var bad error
+	err = t.scan(bucket, prefix, func(_ string, raw []byte) bool {
+		var v T
+		if bad = json.Unmarshal(raw, &v); bad == nil {
+			list = append(list, v)
+		}
+		return bad == nil
+	})
+	if bad != nil {
+		return list, fmt.Errorf("read record of %s: %w", bucket, bad)
+	}
+	return list, err
+}
+
 // deletePrefix removes every key with the prefix.
 func (t tx) deletePrefix(bucket, prefix string) error {
 	var keys []string
