@@ -54,10 +54,6 @@ func dbtAdapters(asked []venv.Requirement) []string {
 	return found
 }
 
-func names(asked []venv.Requirement, name string) bool {
-	return slices.ContainsFunc(asked, func(r venv.Requirement) bool { return packageName(r.Line) == name })
-}
-
 // admitted tells whether the ranges that a job asks for have all the pins in
 // them.
 func admitted(pins []string, asked []venv.Requirement) bool {

@@ -116,10 +116,8 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 		Workspace: filepath.Join(a.Tree(), "workspace"), Map: a.Code.Roots,
 	}
 	if c.CodeRoot != "" {
-		c.FS.Map = maps.Clone(a.Code.Roots)
-		if c.FS.Map == nil {
-			c.FS.Map = map[string]string{}
-		}
+		c.FS.Map = map[string]string{}
+		maps.Copy(c.FS.Map, a.Code.Roots)
 		c.FS.Map[c.CodeRoot] = c.CodeDir
 	}
 	for _, root := range []string{c.FS.DBFS, c.FS.Volumes, c.FS.Workspace} {

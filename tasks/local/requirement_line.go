@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"flowctl/tasks/python/venv"
 )
 
 // cutOption takes a line of a requirements file apart: an option and its
@@ -85,6 +87,11 @@ func packageName(line string) string {
 		line = line[:end]
 	}
 	return strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(line))
+}
+
+// names tells whether a package is among requirements.
+func names(asked []venv.Requirement, name string) bool {
+	return slices.ContainsFunc(asked, func(r venv.Requirement) bool { return packageName(r.Line) == name })
 }
 
 // files finds what a path of a library means here: the one of its name, or

@@ -58,13 +58,9 @@ func runtimePackages(a tasks.Attempt, c python.Context, interpreter string, aske
 	if !hasPackage(interpreter, "pyspark") {
 		lines = append(lines, profile.pins()...)
 	}
-	var own []string
-	for _, r := range asked {
-		own = append(own, packageName(r.Line))
-	}
 	var missing []venv.Requirement
 	for _, line := range lines {
-		if !slices.Contains(own, packageName(line)) {
+		if !names(asked, packageName(line)) {
 			missing = append(missing, venv.Requirement{Line: line, Field: "the runtime that the task's code asks for"})
 		}
 	}
