@@ -50,6 +50,16 @@ def warn(text):
     print("warning: " + text, file=sys.stderr)
 
 
+_warned = set()
+
+
+def warn_once(text):
+    """Warn of something that may come again and again, the first time."""
+    if text not in _warned:
+        _warned.add(text)
+        warn(text)
+
+
 def main_script():
     """The script that starts an attempt, for the processes that this one starts."""
     import os

@@ -94,8 +94,6 @@ class Cursor:
         self.rows = iter(())
 
     def execute(self, operation, parameters=None, **ignored):
-        from flowctl_rt import spark_sql
-
         if operation.strip().lower() == "set spark.databricks.clusterusagetags.sparkversion":
             return self._answer([("key", "string"), ("value", "string")], [("spark.databricks.clusterUsageTags.sparkVersion", RUNTIME)])
         if parameters:

@@ -2,7 +2,7 @@
 import os
 import sys
 
-from flowctl_rt import attempt, quote
+from flowctl_rt import quote
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _LIMIT = 256 * 1024

@@ -3,11 +3,11 @@
 Parameters and metrics stay where they are: a run is named, not copied. Nothing
 here changes what a call does or fails it.
 """
-import functools
 import json
 import os
 
 from flowctl_rt import facts
+from flowctl_rt.wrapping import wrap
 
 _HASHED = 256 << 20  # bytes of the largest model that is hashed
 _inputs = {}  # run → what was declared as its inputs
@@ -34,22 +34,15 @@ def install(client):
 
 def _after(cls, name, tell):
     """Let tell(answer, self, *args, **kwargs) know of each call that went well."""
-    real = cls.__dict__.get(name)
-    if real is None:
-        return
-    bound = isinstance(real, (classmethod, staticmethod))
-    function = real.__func__ if bound else real
-
-    @functools.wraps(function)
-    def method(*args, **kwargs):
-        answer = function(*args, **kwargs)
+    def told(real, *args, **kwargs):
+        answer = real(*args, **kwargs)
         try:
             tell(answer, *args, **kwargs)
         except Exception as e:
             facts.gap("mlflow", "%s: %s" % (name, str(e).split("\n")[0]))
         return answer
 
-    setattr(cls, name, type(real)(method) if bound else method)
+    wrap(cls, name, told)
 
 
 def _emit(what, **data):

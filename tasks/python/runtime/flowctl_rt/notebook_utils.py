@@ -1,8 +1,5 @@
 """dbutils.notebook: end this notebook, run another, and what it knows of itself."""
-import os
-import sys
-
-from flowctl_rt import attempt, notebook, warn
+from flowctl_rt import notebook, warn
 from flowctl_rt.dbutils import Group, context
 
 

@@ -2,7 +2,8 @@
 Databricks' paths, and the cloudFiles format. The schemas of files are asked
 for through the attempt's own session, since a dataset's function may not."""
 from flowctl_rt import spark_paths
-from flowctl_rt.spark_patch import _option, _options, _path_first, known, wrap
+from flowctl_rt.spark_patch import _option, _options, _path_first, known
+from flowctl_rt.wrapping import wrap
 
 _classic = None
 

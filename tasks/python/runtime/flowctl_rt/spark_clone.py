@@ -3,6 +3,7 @@
 Delta outside of Databricks has only shallow clones, which break when the
 source's files are vacuumed; so the rows are written anew.
 """
+from flowctl_rt import warn_once
 from flowctl_rt.spark_names import back, chain_at
 from flowctl_rt.spark_tokens import SPACE, joined, quoted, tokens
 
@@ -13,7 +14,6 @@ def wanted(s):
 
 def query(s):
     """The statement's text with CREATE TABLE ... AS SELECT in the place of the clone."""
-    from flowctl_rt import spark_dialect
     from flowctl_rt.spark_statements import _error
 
     toks = [t for t in tokens("".join(t.text for t in s.rewriter.toks)) if t.kind != SPACE]
@@ -22,7 +22,7 @@ def query(s):
     head = toks[:place - 1] if toks[place - 1].upper == "DEEP" else toks[:place]
     if source is None or len(head) < 3:
         raise _error("PARSE_SYNTAX_ERROR", "CLONE: a name is missing")
-    spark_dialect.tell("DEEP CLONE writes the source's rows anew here; it has no history of the source")
+    warn_once("DEEP CLONE writes the source's rows anew here; it has no history of the source")
     name = ".".join(back(p) for p in source.parts)
     detail = s.catalog.session.sql("DESCRIBE DETAIL " + name).first()
     rest = toks[source.end:]

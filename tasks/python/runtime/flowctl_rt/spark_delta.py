@@ -5,7 +5,8 @@ from flowctl_rt import spark_paths
 def change(module):
     """delta.tables has been loaded."""
     from flowctl_rt import spark
-    from flowctl_rt.spark_patch import known, target, wrap
+    from flowctl_rt.spark_patch import known, target
+    from flowctl_rt.wrapping import wrap
 
     spark.session()
     table, builder = module.DeltaTable, module.DeltaTableBuilder

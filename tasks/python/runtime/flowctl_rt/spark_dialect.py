@@ -3,12 +3,11 @@
 Each change is one of tokens and asks nobody. What cannot be said otherwise
 is left as it is: Spark's own error tells where.
 """
-from flowctl_rt import FlowctlUnsupported, warn
+from flowctl_rt import FlowctlUnsupported, warn_once
 from flowctl_rt.spark_tokens import MARK, NAME, SPACE, WORD, Token, quoted, tokens
 
 _OPTIONS = {"NOT", "ENFORCED", "DEFERRABLE", "INITIALLY", "DEFERRED", "NORELY", "RELY", "TIMESERIES", "MATCH", "FULL", "ON", "UPDATE", "DELETE", "NO", "ACTION"}
 _AFTER_QUALIFY = {"ORDER", "LIMIT", "OFFSET", "UNION", "EXCEPT", "INTERSECT", "MINUS", "CLUSTER", "DISTRIBUTE", "SORT", "WINDOW"}
-_told = set()
 
 
 def translated(sql):
@@ -25,13 +24,6 @@ def translated(sql):
     if "LANGUAGE" in upper and "PYTHON" in upper:
         _python_function(sql)
     return sql
-
-
-def tell(what):
-    """Warn of something, once for each task."""
-    if what not in _told:
-        _told.add(what)
-        warn(what)
 
 
 def _words(toks):
@@ -116,7 +108,7 @@ def _table(sql):
         return sql
     for n in range(len(at) - 2):
         if [toks[i].upper for i in at[n:n + 3]] == ["CLUSTER", "BY", "AUTO"]:
-            tell("CLUSTER BY AUTO: there is no one here who chooses the columns; the table is not clustered")
+            warn_once("CLUSTER BY AUTO: there is no one here who chooses the columns; the table is not clustered")
             for i in at[n:n + 3]:
                 toks[i].text = ""
     return "".join(t.text for t in _without_keys(toks))
@@ -139,7 +131,7 @@ def _without_keys(toks):
     kept = [k for k in (_without_key(p) for p in parts) if k is not None]
     if [len(k) for k in kept] == [len(p) for p in parts]:
         return toks
-    tell("PRIMARY KEY and FOREIGN KEY are not kept here; on a workspace they inform and are not enforced either")
+    warn_once("PRIMARY KEY and FOREIGN KEY are not kept here; on a workspace they inform and are not enforced either")
     out = toks[:start + 1]
     for n, k in enumerate(kept):
         out += ([Token(MARK, ",")] if n else []) + k

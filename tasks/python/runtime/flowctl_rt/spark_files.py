@@ -7,7 +7,7 @@ from flowctl_rt import spark_paths
 
 
 def install(reader):
-    from flowctl_rt.spark_patch import wrap
+    from flowctl_rt.wrapping import wrap
 
     wrap(reader, "format", _format)
     wrap(reader, "option", _option)

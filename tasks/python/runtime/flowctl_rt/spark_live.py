@@ -1,9 +1,8 @@
 """Materialized views and streaming tables, which are tables here, made anew by
 each statement that makes or refreshes them."""
-from flowctl_rt import warn
+from flowctl_rt import warn_once
 from flowctl_rt.spark_tokens import SPACE, tokens
 
-_told = set()
 _CLAUSES = ("PARTITIONED", "CLUSTER", "COMMENT", "TBLPROPERTIES", "USING", "OPTIONS", "LOCATION")
 
 
@@ -18,9 +17,7 @@ def as_table(text):
             if heads[0] == "DROP":
                 return "DROP TABLE" + "".join(t.text for t in rest)
             what = "%s %s" % (heads[n], heads[n + 1])
-            if what not in _told:
-                _told.add(what)
-                warn("CREATE %s makes a table here, whole, from what is there now" % what)
+            warn_once("CREATE %s makes a table here, whole, from what is there now" % what)
             begin = "CREATE TABLE" if heads[n + 2:n + 5] == ["IF", "NOT", "EXISTS"] else "CREATE OR REPLACE TABLE"
             return begin + "".join(t.text for t in _plain(rest))
     return text

@@ -4,7 +4,7 @@ from flowctl_rt import spark_paths
 
 def change(module):
     """pyspark.ml.util has been loaded."""
-    from flowctl_rt.spark_patch import wrap
+    from flowctl_rt.wrapping import wrap
 
     for name in ("JavaMLWriter", "GeneralJavaMLWriter", "MLWriter"):
         if hasattr(module, name):

@@ -1,9 +1,8 @@
 """What is different about PySpark here, put onto its classes once a session is
 there: names have three levels, paths are Databricks' own, and the driver
 belongs to more than this task."""
-import functools
-
-from flowctl_rt import spark_facts, spark_paths, warn
+from flowctl_rt import spark_facts, spark_paths, warn_once
+from flowctl_rt.wrapping import wrap
 
 catalog = None  # spark_catalog.Catalog of the session
 
@@ -27,30 +26,11 @@ def install(session):
 
 def _keep_running(session):
     """The driver is not this task's alone: stop() of session or context does nothing but say so."""
-    told = []
-
     def stop(self):
-        if not told:
-            told.append(True)
-            warn("spark.stop() does nothing here: the driver is shared with the other tasks of the run and ends with it")
+        warn_once("spark.stop() does nothing here: the driver is shared with the other tasks of the run and ends with it")
 
     type(session).stop = stop
     type(session.sparkContext).stop = stop
-
-
-def wrap(cls, name, around):
-    """Put around(real, self, *args, **kwargs) in the place of a method, where the class has it."""
-    real = cls.__dict__.get(name)
-    if real is None:
-        return
-    static = isinstance(real, (classmethod, staticmethod))
-    function = real.__func__ if static else real
-
-    @functools.wraps(function)
-    def method(*args, **kwargs):
-        return around(function, *args, **kwargs)
-
-    setattr(cls, name, type(real)(method) if static else method)
 
 
 def _sql(cls):

@@ -3,11 +3,9 @@ kept, and what Spark itself has not got (catalogs, volumes, grants) done here.""
 import os
 import shutil
 
-from flowctl_rt import FlowctlUnsupported, paths, spark_clone, spark_dialect, spark_live, spark_paths, spark_read_files, spark_show, warn
+from flowctl_rt import FlowctlUnsupported, paths, spark_clone, spark_dialect, spark_live, spark_paths, spark_read_files, spark_show, warn, warn_once
 from flowctl_rt.spark_names import Rewriter, back, chain_at, folded
-from flowctl_rt.spark_tokens import SPACE, TEXT, joined, quoted, tokens
-
-_told = set()
+from flowctl_rt.spark_tokens import SPACE, TEXT, joined, quoted
 
 
 def run(catalog, text, args, real):
@@ -263,10 +261,10 @@ def _alter_table(s):
     if any(s.has(*words) for words in _RIGHTS):
         return _ignored(s)
     if s.has("CLUSTER", "BY", "AUTO") or s.has("PREDICTIVE", "OPTIMIZATION"):
-        spark_dialect.tell("ALTER TABLE: there is no one here who optimizes tables or chooses their columns by himself")
+        warn_once("ALTER TABLE: there is no one here who optimizes tables or chooses their columns by himself")
         return s.nothing()
     if any(s.has(*words) for words in (("PRIMARY", "KEY"), ("FOREIGN", "KEY"))):
-        spark_dialect.tell("PRIMARY KEY and FOREIGN KEY are not kept here; on a workspace they inform and are not enforced either")
+        warn_once("PRIMARY KEY and FOREIGN KEY are not kept here; on a workspace they inform and are not enforced either")
         return s.nothing()
     if s.has("SET", "NOT", "NULL"):
         return _not_null(s)
@@ -353,9 +351,7 @@ def _drop_volume(s):
 def _ignored(s):
     """Rights, owners and tags: there is one user here, so they change nothing."""
     what = " ".join(w for w in s.words[:2] if w)
-    if what not in _told:
-        _told.add(what)
-        warn("%s has no effect here: this machine has no permissions, owners or tags of tables" % what)
+    warn_once("%s has no effect here: this machine has no permissions, owners or tags of tables" % what)
     return s.nothing()
 
 
