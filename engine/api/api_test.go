@@ -94,7 +94,7 @@ func (scripted) Run(ctx context.Context, a tasks.Attempt, out tasks.Sink) (tasks
 	switch {
 	case strings.HasPrefix(a.Key, "bad"):
 		return tasks.Result{Outcome: tasks.Failed, Message: "ValueError: bad rating", Trace: "Traceback: line 1"}, nil
-	case strings.HasPrefix(a.Key, "hang"):
+	case strings.HasPrefix(a.Key, "hang"), strings.Contains(string(a.Task.Payload), `"full_refresh_selection":["hang"]`):
 		return taskstest.Hang(ctx, a, out)
 	}
 	if err := out.SetValue("day", json.RawMessage(`"`+a.Parameters["day"]+`"`)); err != nil {

@@ -83,12 +83,23 @@ func (s *Server) startUpdate(c pipelineCall) (any, error) {
 	if string(q["validate_only"]) == "true" {
 		return nil, invalid("validate_only: a pipeline cannot be looked at without being run here; start an update without it.")
 	}
+	var id int64
+	err = c.Pipelines.Start(c.p.ID, func(p workspace.Pipeline) (run int64, err error) {
+		c.p = p
+		id, err = s.beginUpdate(c, q)
+		return id, err
+	})
+	return map[string]string{"update_id": updateID(id)}, err
+}
+
+// beginUpdate makes the run of an update, unless one is under way.
+func (s *Server) beginUpdate(c pipelineCall, q map[string]json.RawMessage) (int64, error) {
 	updates, err := s.updatesOf(c)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	if len(updates) > 0 && !updates[0].over() {
-		return nil, &workspace.Error{Code: workspace.Taken, Message: fmt.Sprintf("An active update %s already exists.", updates[0].id)}
+		return 0, &workspace.Error{Code: workspace.Taken, Message: fmt.Sprintf("An active update %s already exists.", updates[0].id)}
 	}
 	task := map[string]any{"pipeline_id": c.p.ID}
 	for _, f := range updateFields {
@@ -100,15 +111,11 @@ func (s *Server) startUpdate(c pipelineCall) (any, error) {
 		"run_name": c.p.Name(), "tasks": []any{map[string]any{"task_key": "update", "pipeline_task": task}},
 	})
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	id, err := s.Engine.Submit(c.ctx, engine.SubmitRequest{
+	return s.Engine.Submit(c.ctx, engine.SubmitRequest{
 		Source: source, Name: c.p.Name(), Code: codeOf(c.visit), Creator: c.who.Name, RunAs: c.p.Creator, Namespace: c.Namespace,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return map[string]string{"update_id": updateID(id)}, c.Pipelines.AddUpdate(c.p.ID, id)
 }
 
 func wireUpdate(p workspace.Pipeline, u pipelineUpdate) map[string]any {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,8 @@ import (
 type Pipelines struct {
 	rec records
 	now func() time.Time
+
+	starting sync.Mutex // held while an update is being started
 }
 
 // Pipeline is one of them.
@@ -66,8 +69,20 @@ func (p *Pipelines) Edit(id string, fields map[string]json.RawMessage) error {
 	})
 }
 
-// AddUpdate remembers a run that is an update of a pipeline.
-func (p *Pipelines) AddUpdate(id string, run int64) error {
+// Start has an update begun, and remembers the run that begin answers with. Of
+// two at once the second begins when the first is remembered, so that begin
+// sees in the pipeline whether an update is under way.
+func (p *Pipelines) Start(id string, begin func(Pipeline) (run int64, err error)) error {
+	p.starting.Lock()
+	defer p.starting.Unlock()
+	now, err := p.Get(id)
+	if err != nil {
+		return err
+	}
+	run, err := begin(now)
+	if err != nil {
+		return err
+	}
 	return p.change(id, func(t tx, old Pipeline) error {
 		old.Updates = slices.Insert(old.Updates, 0, run)
 		old.Updates = old.Updates[:min(len(old.Updates), maxUpdates)]
