@@ -210,7 +210,7 @@ c = dbutils.notebook.entry_point.getDbutils().notebook().getContext()
 print(c.notebookPath().get(), c.jobId().get(), c.currentRunId().isDefined(), c.userName().getOrElse("nobody"), c.apiUrl().getOrElse("none"))
 t = json.loads(c.toJson())
 print(t["tags"]["jobId"], t["tags"]["user"], t["attributes"]["orgId"], dbutils.notebook.getContext().tags().get("taskKey").get())`)
-	assert.Equal(t, "n 7 True me none\n7 me 42 t\n", l.ok("n"))
+	assert.Equal(t, "/Users/me/"+filepath.Base(l.dir)+"/n 7 True me none\n7 me 42 t\n", l.ok("n"))
 }
 
 func TestHelp(t *testing.T) {
