@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -121,61 +120,6 @@ func runnerTable(runners tasks.Runners) func(*jobrun.Run, jobrun.StartAttempt) (
 // tasks of this process: then its API is theirs, not ours.
 func ownWorkspace() bool {
 	return os.Getenv("DATABRICKS_HOST") != "" || os.Getenv("DATABRICKS_CONFIG_PROFILE") != ""
-}
-
-// localOptions let the tasks on this machine use what their user may use of
-// the workspace: its secrets and, if it is on the network, its API.
-func (a *app) localOptions(python, base string) *local.Options {
-	return &local.Options{
-		Python: python, WorkspaceID: workspaceID,
-		Secrets: func(ctx context.Context, t tasks.Attempt) (map[string]map[string]string, error) {
-			w, err := a.workspaces.Workspace(t.Namespace)
-			if err != nil {
-				return nil, err
-			}
-			who, err := w.People.Identify(t.User)
-			if err != nil {
-				return nil, nil //nolint:nilerr // whom nobody knows has no secrets
-			}
-			return w.Secrets.Readable(who)
-		},
-		Pipeline: func(_ context.Context, t tasks.Attempt, id string) (json.RawMessage, error) {
-			return pipelineOf(a.workspaces, t.Namespace, id)
-		},
-		Access: func(_ context.Context, t tasks.Attempt) (host, token string, err error) {
-			base := base
-			if a.tasks != nil {
-				if base, err = a.tasks.address(); err != nil {
-					return "", "", err
-				}
-			}
-			if base == "" {
-				return "", "", nil
-			}
-			token, err = a.workspaces.TaskToken(t.Namespace, t.User)
-			if token == "" {
-				return "", "", err
-			}
-			return base, token, err
-		},
-	}
-}
-
-// pipelineOf is a pipeline of the Pipelines API as it was sent; nil: there is none.
-func pipelineOf(workspaces *workspace.Set, namespace, id string) (json.RawMessage, error) {
-	w, err := workspaces.Workspace(namespace)
-	if err != nil {
-		return nil, err
-	}
-	p, err := w.Pipelines.Get(id)
-	var no *workspace.Error
-	if errors.As(err, &no) && no.Code == workspace.DoesNotExist {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(p.Fields)
 }
 
 // socketPath is where the holder of a data directory listens. The name of a

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -27,11 +28,18 @@ type cluster struct {
 	Tags         map[string]string `json:"custom_tags"`
 }
 
-// clusterOf finds the settings of an attempt's compute. Without any, or with
+// cluster finds the settings of an attempt's compute. Without any, or with
 // compute that only a workspace has, they are empty.
-func clusterOf(a tasks.Attempt) (cluster, error) {
+func (o *Options) cluster(ctx context.Context, a tasks.Attempt) (cluster, error) {
 	var c cluster
 	raw, field := a.Task.Compute.NewCluster, "new_cluster"
+	if id := a.Task.Compute.ExistingClusterID; id != "" && o.Cluster != nil {
+		made, err := o.Cluster(ctx, a, id)
+		if err != nil {
+			return c, err
+		}
+		raw, field = made, "cluster "+id
+	}
 	if key := a.Task.Compute.JobClusterKey; key != "" && a.Job != nil {
 		for _, jc := range a.Job.JobClusters {
 			if jc.Key == key {
@@ -54,11 +62,7 @@ func clusterOf(a tasks.Attempt) (cluster, error) {
 //
 // Tasks of a run share a driver if they name the same compute and that is
 // configured alike: the driver's folder is named by both.
-func (o *Options) spark(a tasks.Attempt, jars jarSet) (*python.Spark, []string, error) {
-	c, err := clusterOf(a)
-	if err != nil {
-		return nil, nil, err
-	}
+func (o *Options) spark(a tasks.Attempt, c cluster, jars jarSet) (*python.Spark, []string, error) {
 	s := &python.Spark{
 		Home: filepath.Join(a.Home, "spark"), Profile: sparkProfile(c.SparkVersion), Conf: c.SparkConf, Env: c.SparkEnv,
 		Jars: jars.files, Packages: jars.packages, User: a.User, App: appName(a),

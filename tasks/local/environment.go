@@ -49,8 +49,9 @@ func (e environment) activate(env []string) []string {
 
 // environment finds the Python of an attempt, and builds its environment if
 // the task or, where the task names none, its notebook (inline) asks for
-// packages, or for what a runtime brings (c is what it runs). The caller releases it.
-func (o *Options) environment(ctx context.Context, a tasks.Attempt, out tasks.Sink, inline *notebook.Environment, c python.Context) (environment, error) {
+// packages, or for what the runtime of its compute brings (c is what it runs).
+// The caller releases it.
+func (o *Options) environment(ctx context.Context, a tasks.Attempt, out tasks.Sink, inline *notebook.Environment, compute cluster, c python.Context) (environment, error) {
 	interpreter, err := o.interpreter(a.Home)
 	if err != nil {
 		return environment{}, err
@@ -62,10 +63,7 @@ func (o *Options) environment(ctx context.Context, a tasks.Attempt, out tasks.Si
 	for _, text := range want.notes {
 		note(a, out, text)
 	}
-	brought, err := runtimePackages(a, c, interpreter.Path, want.python)
-	if err != nil {
-		return environment{}, err
-	}
+	brought := runtimePackages(compute, c, interpreter.Path, want.python)
 	if err := reportLibraries(a, out, want.python, want.jars); err != nil {
 		return environment{}, err
 	}

@@ -41,6 +41,10 @@ type Options struct {
 	// as its maker sent them; nil bytes: there is none of that id. Nil: there
 	// are none but those of the job's file.
 	Pipeline func(ctx context.Context, a tasks.Attempt, id string) (json.RawMessage, error)
+	// Cluster gives the settings of a cluster that was made through the API, as
+	// its maker sent them; nil bytes: there is none of that id, and its tasks
+	// run here as those without compute do. Nil: there are none.
+	Cluster func(ctx context.Context, a tasks.Attempt, id string) (json.RawMessage, error)
 	// WorkspaceID is what tasks see as the workspace's id.
 	WorkspaceID string
 
@@ -96,7 +100,11 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 	if err != nil {
 		return launch{}, err
 	}
-	py, err := o.environment(ctx, a, out, inline, c)
+	compute, err := o.cluster(ctx, a)
+	if err != nil {
+		return launch{}, err
+	}
+	py, err := o.environment(ctx, a, out, inline, compute, c)
 	if err != nil {
 		return launch{}, err
 	}
@@ -125,7 +133,7 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 			return launch{}, fmt.Errorf("make file tree: %w", err)
 		}
 	}
-	spark, clusterEnv, err := o.spark(a, sparkJars(py.Jars))
+	spark, clusterEnv, err := o.spark(a, compute, sparkJars(py.Jars))
 	if err != nil {
 		return launch{}, err
 	}

@@ -24,7 +24,7 @@ type pipelineRunner struct{ o *Options }
 
 func (r *pipelineRunner) Run(ctx context.Context, a tasks.Attempt, out tasks.Sink) (tasks.Result, error) {
 	return r.o.supervise(ctx, a, out, func() (launch, error) {
-		t, err := pipelinePayload(a)
+		t, err := r.o.pipelinePayload(ctx, a)
 		if err != nil {
 			return launch{}, err
 		}
@@ -45,7 +45,7 @@ func (r *pipelineRunner) Run(ctx context.Context, a tasks.Attempt, out tasks.Sin
 }
 
 // pipelinePayload reads the payload, and refuses what Spark's pipelines have not got.
-func pipelinePayload(a tasks.Attempt) (jobs.PipelineTask, error) {
+func (o *Options) pipelinePayload(ctx context.Context, a tasks.Attempt) (jobs.PipelineTask, error) {
 	t, err := payload[jobs.PipelineTask](a)
 	switch {
 	case err != nil:
@@ -57,7 +57,7 @@ func pipelinePayload(a tasks.Attempt) (jobs.PipelineTask, error) {
 	case len(t.Parameters) > 0:
 		return t, unsupported("parameters", "use the pipeline's configuration")
 	}
-	compute, err := clusterOf(a)
+	compute, err := o.cluster(ctx, a)
 	if profile := sparkProfile(compute.SparkVersion); err == nil && profile != "" && profile < "4.1" {
 		return t, invalid("pipeline_task: declarative pipelines are of Spark 4.1 and newer, and spark_version %s has Spark %s; leave it out, or name one from 18 on", compute.SparkVersion, profile)
 	}

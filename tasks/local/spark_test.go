@@ -1,6 +1,8 @@
 package local_test
 
 import (
+	"context"
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -72,6 +74,15 @@ print(os.path.basename(s["dir"]))`)
 	assert.Equal(t, dir, again, "one driver for the same cluster")
 	_, alone := run(func(a *tasks.Attempt) { a.Task.Libraries = nil })
 	assert.NotEqual(t, dir, alone, "other jars, another driver")
+	l.runners = local.Runners(&local.Options{Cluster: func(_ context.Context, _ tasks.Attempt, id string) (json.RawMessage, error) {
+		if id != "made" {
+			return nil, nil
+		}
+		return json.RawMessage(`{"spark_version":"18.0.x-scala2.13","spark_conf":{"spark.y":"2"},"spark_env_vars":{"COLOUR":"blue"}}`), nil
+	}})
+	made, _ := run(func(a *tasks.Attempt) { a.Task.Compute = jobspec.Compute{ExistingClusterID: "made"} })
+	assert.Contains(t, made, "4.1 {'spark.y': '2'}")
+	assert.Contains(t, made, " False blue")
 	isolated, _ := run(func(a *tasks.Attempt) { a.Code.Env = []string{local.IsolateSpark + "=1"} })
 	assert.Contains(t, isolated, "True red")
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"flowctl/tasks"
 	"flowctl/tasks/python"
 	"flowctl/tasks/python/venv"
 )
@@ -40,16 +39,13 @@ var mlPins = []string{"scikit-learn>=1.5,<1.9", "matplotlib"}
 
 // runtimePackages are the packages of the runtime that an attempt needs and
 // has not got.
-func runtimePackages(a tasks.Attempt, c python.Context, interpreter string, asked []venv.Requirement) ([]venv.Requirement, error) {
+func runtimePackages(compute cluster, c python.Context, interpreter string, asked []venv.Requirement) []venv.Requirement {
 	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" || !wantsRuntime(c) && !slices.ContainsFunc(asked, bringsRuntimeCode) {
-		return nil, nil
+		return nil
 	}
-	profile, err := profileOf(a)
-	if err != nil {
-		return nil, err
-	}
+	profile := profileOf(compute)
 	if c.Kind == kindDbt {
-		return dbtPackages(profile.minor, interpreter, asked), nil
+		return dbtPackages(profile.minor, interpreter, asked)
 	}
 	var lines []string
 	if c.Kind == kindPipeline && !(hasPackage(interpreter, "grpc") && hasPackage(interpreter, "grpc_status")) {
@@ -64,25 +60,21 @@ func runtimePackages(a tasks.Attempt, c python.Context, interpreter string, aske
 			missing = append(missing, venv.Requirement{Line: line, Field: "the runtime that the task's code asks for"})
 		}
 	}
-	return missing, nil
+	return missing
 }
 
-// runtimeProfile is the runtime that an attempt's compute names.
+// runtimeProfile is the runtime that a cluster names.
 type runtimeProfile struct {
 	minor string // of Spark
 	ml    bool
 }
 
-func profileOf(a tasks.Attempt) (runtimeProfile, error) {
-	compute, err := clusterOf(a)
-	if err != nil {
-		return runtimeProfile{}, err
-	}
+func profileOf(compute cluster) runtimeProfile {
 	p := runtimeProfile{minor: sparkProfile(compute.SparkVersion), ml: strings.Contains(compute.SparkVersion, "-ml-")}
 	if p.minor == "" {
 		p.minor = "4.1"
 	}
-	return p, nil
+	return p
 }
 
 // pins are its packages.

@@ -10,8 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"flowctl/jobspec"
-	"flowctl/tasks"
 	"flowctl/tasks/python"
 	"flowctl/tasks/python/venv"
 )
@@ -73,8 +71,7 @@ func TestWheelsNameTheRuntime(t *testing.T) {
 		{venv.Requirement{Line: "cowsay"}, false},
 		{folder, false},
 	} {
-		got, err := runtimePackages(tasks.Attempt{}, python.Context{Kind: "wheel"}, filepath.Join(dir, "bin", "python"), []venv.Requirement{c.r})
-		require.NoError(t, err)
+		got := runtimePackages(cluster{}, python.Context{Kind: "wheel"}, filepath.Join(dir, "bin", "python"), []venv.Requirement{c.r})
 		assert.Equal(t, c.want, len(got) > 0, c.r.Line)
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(project, "src", "p", "x.py"), []byte("import mlflow"), 0o600))
@@ -86,20 +83,17 @@ func TestRuntimePackages(t *testing.T) {
 	file := filepath.Join(dir, "n.py")
 	require.NoError(t, os.WriteFile(file, []byte("spark.range(3)"), 0o600))
 	interpreter := filepath.Join(dir, "bin", "python")
-	a := tasks.Attempt{Job: &jobspec.Job{JobClusters: []jobspec.JobCluster{
-		{Key: "old", NewCluster: []byte(`{"spark_version":"15.4.x-cpu-ml-scala2.12"}`)}}}}
+	var compute cluster
 	lines := func(asked ...venv.Requirement) string {
-		got, err := runtimePackages(a, python.Context{Kind: "notebook", Path: file}, interpreter, asked)
-		require.NoError(t, err)
 		var all []string
-		for _, r := range got {
+		for _, r := range runtimePackages(compute, python.Context{Kind: "notebook", Path: file}, interpreter, asked) {
 			all = append(all, r.Line)
 		}
 		return strings.Join(all, " ")
 	}
 	assert.Equal(t, "pyspark==4.1.4 delta-spark==4.4.0 pandas>=2.2,<3 numpy>=1.26,<2.4 pyarrow>=18,<22 mlflow==3.17.2", lines())
 	assert.Equal(t, "pyspark==4.1.4 pandas>=2.2,<3 numpy>=1.26,<2.4 pyarrow>=18,<22", lines(venv.Requirement{Line: "MLflow[x]>=2"}, venv.Requirement{Line: "delta_spark"}))
-	a.Task.Compute.JobClusterKey = "old"
+	compute.SparkVersion = "15.4.x-cpu-ml-scala2.12"
 	assert.Contains(t, lines(), "pyspark==3.5.* delta-spark==3.3.2")
 	assert.Contains(t, lines(), "scikit-learn")
 

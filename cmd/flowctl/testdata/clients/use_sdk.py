@@ -4,7 +4,7 @@ import io
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import OperationFailed, PermissionDenied, ResourceDoesNotExist
-from databricks.sdk.service import iam, jobs, workspace
+from databricks.sdk.service import compute, iam, jobs, workspace
 
 w = WorkspaceClient()
 me = w.current_user.me().user_name
@@ -30,6 +30,13 @@ run = w.jobs.submit_and_wait(run_name="once", tasks=[jobs.SubmitTask(task_key="a
 assert run.state.result_state == jobs.RunResultState.SUCCESS, run.state
 assert run.run_type == jobs.RunType.SUBMIT_RUN and run.run_name == "once"
 assert w.jobs.get_run_output(run.tasks[0].run_id).notebook_output.result == "hello sdk"
+
+cluster = w.clusters.create(spark_version="18.0.x-scala2.13", cluster_name="made", num_workers=1, node_type_id="local", spark_env_vars={"COLOUR": "red"}).result().cluster_id
+colour = notebook("colour", "import os\ndbutils.notebook.exit(os.environ.get('COLOUR', 'none'))")
+for cluster_id, want in ((cluster, "red"), ("0000-000000-elsewhere", "none")):
+    run = w.jobs.submit_and_wait(run_name="on a cluster", tasks=[jobs.SubmitTask(task_key="a", existing_cluster_id=cluster_id, notebook_task=colour)])
+    assert w.jobs.get_run_output(run.tasks[0].run_id).notebook_output.result == want, (cluster_id, run.state)
+w.clusters.permanent_delete(cluster)
 
 broken = notebook("broken", "raise ValueError('bad rating')")
 job = w.jobs.create(name="sdk job", parameters=[jobs.JobParameterDefinition(name="who", default="you")], tasks=[
