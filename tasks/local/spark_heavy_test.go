@@ -75,9 +75,21 @@ print(spark.range(2).count())
 	assert.True(t, strings.HasSuffix(log, "2\n"), log)
 	assert.Len(t, l.lives(1), 1)
 
+	l.arguments()
 	l.restartAndChild(app)
 	l.cancelled()
 	l.driverDies(app)
+}
+
+// arguments: NumPy's values reach the driver, and nothing is imported to look for them.
+func (l *lab) arguments() {
+	l.notebook("arguments", `
+import sys
+from pyspark.sql.functions import col, lit
+print(spark.range(10).filter(col("id") > 5).count(), "pandas" in sys.modules, "unittest" in sys.modules)
+import numpy as np
+print(spark.range(10).filter(col("id") == np.int64(3)).count(), spark.range(1).select(lit(np.array([1, 2]))).first()[0])`)
+	assert.Equal(l, "4 False False\n1 [1, 2]\n", l.ok("arguments"))
 }
 
 // restartAndChild: a notebook that restarts Python keeps its session; a child

@@ -145,6 +145,8 @@ def session():
     """Attach: a gateway of our own in the driver, so that calls back to Python reach this process, and our session."""
     global _life, _lock, _connection
     _life = start()
+    import pyspark.sql  # noqa: F401  (it takes a while, in which the driver starts)
+
     _connection = _wait(_life)
     try:
         return _attach()
@@ -181,8 +183,9 @@ def _session(control):
     from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 
-    from flowctl_rt import spark_facts, spark_patch
+    from flowctl_rt import spark_converters, spark_facts, spark_patch
 
+    spark_converters.install()
     SparkContext._ensure_initialized()
     jvm = SparkContext._jvm
     jsc = jvm.org.apache.spark.api.java.JavaSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
