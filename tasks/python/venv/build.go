@@ -175,6 +175,9 @@ func (b *build) report(what string) (stop func()) {
 					continue
 				}
 				last, said = line, time.Now()
+				if line == "" {
+					line = "it has not said yet what it does"
+				}
 				b.say(fmt.Sprintf("%s (%d s): %s", what, int(time.Since(begin).Seconds()), line))
 			}
 		}

@@ -163,7 +163,13 @@ func (b *build) pip(ctx context.Context, list string, base python) (string, erro
 	}
 	stop := b.report("building environment with pip")
 	defer stop()
-	if _, err := b.installer(ctx, python, "-m", "pip", "install", "--no-color", "-r", list); err != nil {
+	args := []string{"-m", "pip", "install", "--no-color", "-r", list}
+	if os.Getenv("PYTHONDONTWRITEBYTECODE") == "" {
+		// The first import compiles what it needs, as with uv: compiling all
+		// of Spark's, MLflow's and pandas' modules took as long as the rest.
+		args = append(args, "--no-compile")
+	}
+	if _, err := b.installer(ctx, python, args...); err != nil {
 		return "", err
 	}
 	out, err := b.command(ctx, python, "-m", "pip", "--version").Output()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,14 +83,17 @@ func (s Store) waiting(key string, say func(string)) func(time.Duration) {
 	}
 }
 
-// lastLine is the last line of a log that says something.
+// idle are what pip says of what it does not do.
+var idle = []string{"Requirement already satisfied", "Can't uninstall", "Found existing installation", "Attempting uninstall", "Not uninstalling"}
+
+// lastLine is the last line of an installer's log that tells what it is at.
 func lastLine(path string) string {
 	f, err := os.Open(path)
 	if err != nil {
 		return ""
 	}
 	defer f.Close() //nolint:errcheck // only read
-	const most = 2048
+	const most = 16 << 10
 	if st, err := f.Stat(); err == nil && st.Size() > most {
 		if _, err := f.Seek(-most, io.SeekEnd); err != nil {
 			return ""
@@ -99,8 +103,13 @@ func lastLine(path string) string {
 	if err != nil {
 		return ""
 	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return hidden(short(strings.TrimSpace(lines[len(lines)-1]), 100))
+	for _, line := range slices.Backward(strings.Split(string(text), "\n")) {
+		line = strings.TrimSpace(line)
+		if line != "" && !slices.ContainsFunc(idle, func(start string) bool { return strings.HasPrefix(line, start) }) {
+			return hidden(short(line, 100))
+		}
+	}
+	return ""
 }
 
 // short cuts a text that is longer than n bytes.

@@ -245,6 +245,8 @@ def _installer(python, env, lock):
     import subprocess
 
     pip = pip_command(python) + ["install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    if not sys.dont_write_bytecode:
+        pip.append("--no-compile")  # the first import does, what it needs
     if importlib.util.find_spec("pip") is not None:
         return pip
     if shutil.which("uv"):
