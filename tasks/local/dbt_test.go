@@ -39,6 +39,25 @@ func TestDbtRefused(t *testing.T) {
 }
 
 // An interpreter without dbt, which nobody may install, is told of.
+// A project may hold the data directory in which it is copied.
+func TestDbtCopiesAProject(t *testing.T) {
+	l := newLab(t)
+	l.home = filepath.Join(l.dir, "sub", "data")
+	l.write("dbt_project.yml", "name: shop\n")
+	l.write("models/m.sql", "select 1")
+	l.write("target/old.json", "{}")
+	l.write("sub/kept.txt", "")
+	l.write("copy.py", `
+import os, sys
+from flowctl_rt import dbt_task
+made = dbt_task.copied(sys.argv[1])
+print(sorted(os.path.relpath(os.path.join(d, n), made) for d, _, names in os.walk(made) for n in names))
+`)
+	res, log, _ := l.script("copy.py", l.dir)
+	require.Equal(t, tasks.Success, res.Outcome, log)
+	assert.Equal(t, "['copy.py', 'dbt_project.yml', 'models/m.sql', 'sub/kept.txt']\n", log)
+}
+
 func TestDbtMissing(t *testing.T) {
 	l := newLab(t)
 	l.write("shop/dbt_project.yml", "name: shop\n")

@@ -58,8 +58,10 @@ def copied(source):
     project = os.path.join(attempt().dir, "dbt")
     shutil.rmtree(project, ignore_errors=True)  # of an attempt that was cut off before it began
 
+    data = os.path.realpath(os.path.dirname(attempt().context["envs_dir"]))  # may lie in the project, and is no part of it
+
     def left(folder, names):
-        return [n for n in names if n in LEFT_OUT and (folder == source or n in (".git", "__pycache__"))]
+        return [n for n in names if n in LEFT_OUT and (folder == source or n in (".git", "__pycache__")) or os.path.realpath(os.path.join(folder, n)) == data]
 
     shutil.copytree(source, project, ignore=left, ignore_dangling_symlinks=True)
     return project
