@@ -310,15 +310,18 @@ display(spark.readStream.table("main.default.source"))`)
 	assert.Equal(t, "5\n", l.ok("seen"), "the notebook lasted as long as its stream")
 }
 
-// A task's process that is killed leaves no job behind in the driver.
+// A task's process that is killed leaves no job behind in the driver, and
+// nothing that is in the way of the table that it was making.
 func TestSparkTaskIsKilled(t *testing.T) {
 	l := sparkLab(t)
 	l.notebook("killed", `
 import os, signal, threading, time
 def work(r):
     time.sleep(600)
+    return 1
+spark.udf.register("work", work, "int")
 threading.Timer(4, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
-spark.range(2, numPartitions=1).rdd.map(work).count()`)
+spark.sql("CREATE TABLE main.default.half AS SELECT work(id) AS n FROM range(2)")`)
 	assert.Contains(t, l.fails("killed").Message, "signal 9")
 	l.notebook("after", `
 import time
@@ -327,8 +330,19 @@ for _ in range(200):
     if not tracker.getActiveStageIds():
         break
     time.sleep(0.1)
-print(len(tracker.getActiveStageIds()))`)
-	assert.Equal(t, "0\n", l.ok("after"))
+print(len(tracker.getActiveStageIds()))`, `
+import os
+print([r.tableName for r in spark.sql("SHOW TABLES IN main.default").collect()], spark.catalog.tableExists("main.default.half"))
+spark.sql("CREATE TABLE main.default.half AS SELECT 1 AS n")
+schema = os.path.dirname(spark.sql("DESCRIBE DETAIL main.default.half").first().location[len("file:"):])
+for name in ("other", "third", "fourth"):  # as a power cut leaves them
+    os.makedirs(schema + "/" + name + "/_delta_log/_staged_commits")
+    open(schema + "/" + name + "/part-0.parquet", "w").close()
+spark.range(2).write.saveAsTable("main.default.other")
+spark.range(3).writeTo("main.default.third").using("delta").create()
+spark.sql("DROP TABLE IF EXISTS main.default.fourth")
+print([(r.tableName, spark.table("main.default." + r.tableName).count()) for r in spark.sql("SHOW TABLES IN main.default").collect()], os.path.exists(schema + "/fourth"))`)
+	assert.Equal(t, "0\n[] False\n[('half', 1), ('other', 2), ('third', 3)] False\n", l.ok("after"))
 }
 
 // An interpreter with nothing but itself gets the packages of the runtime.

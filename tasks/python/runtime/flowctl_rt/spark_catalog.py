@@ -18,6 +18,15 @@ from flowctl_rt.spark_names import PLAIN, Names, back, encoded, folded
 from flowctl_rt.spark_tokens import quoted
 
 
+def is_table(folder):
+    """Whether a folder is a Delta table: its log has a commit or a checkpoint."""
+    try:
+        with os.scandir(os.path.join(folder, "_delta_log")) as log:
+            return any(entry.name.endswith((".json", ".parquet")) for entry in log)
+    except OSError:
+        return False
+
+
 class Catalog:
     def __init__(self, session, root):
         self.session = session
@@ -63,7 +72,7 @@ class Catalog:
         """The names of all tables and views."""
         found, folder = set(), self.folder(catalog, schema)
         if os.path.isdir(folder):
-            found.update(n for n in os.listdir(folder) if os.path.isdir(os.path.join(folder, n, "_delta_log")))
+            found.update(n for n in os.listdir(folder) if is_table(os.path.join(folder, n)))
             notes = os.path.join(folder, ".flowctl")
             if os.path.isdir(notes):
                 found.update(n[:-5] for n in os.listdir(notes) if n.endswith(".json") and self._read(os.path.join(notes, n)).get("kind") != "function")
@@ -129,7 +138,7 @@ class Catalog:
         elif not os.path.isdir(data):
             if known:
                 self.external.dropTable(db, name.lower(), True, True)
-        elif not known and os.path.isdir(os.path.join(data, "_delta_log")):
+        elif not known and is_table(data):
             self.sql("CREATE TABLE IF NOT EXISTS %s.%s USING delta LOCATION %s" % (back(db), back(name), quoted("file:" + data)))
 
     def _from_note(self, note, db, name, known):
@@ -147,9 +156,16 @@ class Catalog:
 
     # Remembering what a statement has made.
 
+    def making(self, catalog, schema, name):
+        """As alone, unless the table is there: many may write to one that is."""
+        if is_table(self.data(catalog, schema, name)) or os.path.exists(self.note(catalog, schema, name)):
+            return contextlib.nullcontext()
+        return self.alone(catalog, schema, name)
+
     @contextlib.contextmanager
     def alone(self, catalog, schema, name):
-        """No other task on this data directory makes the table meanwhile."""
+        """No other task on this data directory makes the table meanwhile. What
+        one that was killed has left of it is no table, and in the way of one."""
         if not os.path.isdir(self.folder(catalog, schema)):
             yield  # Spark will say that there is no such schema
             return
@@ -157,6 +173,9 @@ class Catalog:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "a+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            data = self.data(catalog, schema, name)
+            if not is_table(data) and not os.path.exists(self.note(catalog, schema, name)):
+                shutil.rmtree(data, ignore_errors=True)
             yield
 
     def made(self, catalog, schema, name):

@@ -67,9 +67,11 @@ def target(name):
 
 def _written(real, self, name, *args, **kwargs):
     """A method that makes or changes the table of that name."""
-    done = real(self, known(name), *args, **kwargs)
     where = target(name)
-    if where:
+    if where is None:
+        return real(self, known(name), *args, **kwargs)
+    with catalog.making(*where):
+        done = real(self, known(name), *args, **kwargs)
         catalog.made(*where)
     return done
 
@@ -169,12 +171,14 @@ class _Remembering:
         real = getattr(self._writer, key)
 
         def call(*args, **kwargs):
+            where = target(self._name) if key in ("create", "createOrReplace", "replace") else None
+            if where:
+                with catalog.making(*where):
+                    done = real(*args, **kwargs)
+                    catalog.made(*where)
+                return done
             done = real(*args, **kwargs)
-            if done is self._writer:
-                return self
-            if key in ("create", "createOrReplace", "replace") and target(self._name):
-                catalog.made(*target(self._name))
-            return done
+            return self if done is self._writer else done
 
         return call
 

@@ -8,6 +8,7 @@ larger sets are in samples_tpcds and samples_tpch.
 import os
 
 from flowctl_rt import warn
+from flowctl_rt.spark_catalog import is_table
 from flowctl_rt.spark_names import back, folded
 
 _TRIPS = """
@@ -51,11 +52,11 @@ SCHEMAS = ("nyctaxi", "wanderbricks", "bakehouse", "tpch", "tpcds_sf1", "tpcds_s
 def make(catalog, schema, name):
     """Make samples.SCHEMA.NAME in the warehouse, if it is one that is known."""
     query = _query(schema, name)
-    if query is None or os.path.isdir(catalog.data("samples", schema, name)):
+    if query is None or is_table(catalog.data("samples", schema, name)):
         return
     os.makedirs(catalog.folder("samples", schema), exist_ok=True)
     with catalog.alone("samples", schema, name):
-        if os.path.isdir(catalog.data("samples", schema, name)):
+        if is_table(catalog.data("samples", schema, name)):
             return
         catalog.schema("samples", schema)
         catalog.sql("CREATE TABLE IF NOT EXISTS %s.%s USING delta AS %s" % (back(folded("samples", schema)), back(name), query))
