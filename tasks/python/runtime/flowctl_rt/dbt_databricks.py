@@ -6,6 +6,7 @@ adapter is told that it talks to a cluster of runtime 15.4: what later ones and
 warehouses can do beyond (DESCRIBE AS JSON, INSERT REPLACE ON) open-source
 Spark cannot, and the adapter has other ways to do it.
 """
+import contextlib
 import threading
 
 RUNTIME = "15.4.x-scala2.12"
@@ -35,6 +36,7 @@ class Connection:
             own = spark.session().newSession()
             self.catalog = _catalog(own, spark_patch.catalog.root)
         self.session = own
+        self.running = []  # cursors whose statement has not answered yet
         for key, value in (asked.get("session_configuration") or {}).items():
             if key.startswith("spark.") or key.lower() in ("ansi_mode", "timezone"):
                 own.conf.set({"ansi_mode": "spark.sql.ansi.enabled", "timezone": "spark.sql.session.timeZone"}.get(key.lower(), key), str(value))
@@ -59,7 +61,10 @@ class Connection:
         return self.get_session_id_hex()
 
     def close(self):
-        pass
+        """Nothing is kept for a connection, but its statement may run: the adapter
+        knows a cursor only once that has answered, so closing is its way to cancel."""
+        for cursor in list(self.running):
+            cursor.cancel()
 
     def __enter__(self):
         return self
@@ -91,6 +96,7 @@ class Cursor:
     def __init__(self, connection):
         self.connection = connection
         self.description = self.query_id = None
+        self.tag = "flowctl-dbt-%x" % id(self)
         self.rows = iter(())
 
     def execute(self, operation, parameters=None, **ignored):
@@ -98,12 +104,26 @@ class Cursor:
             return self._answer([("key", "string"), ("value", "string")], [("spark.databricks.clusterUsageTags.sparkVersion", RUNTIME)])
         if parameters:
             operation = filled(operation, parameters)
-        with _told_as_databricks_does():
-            _own_group(self.connection.session)
-            frame = self._run(operation)
-            columns = [(f.name, f.dataType.simpleString().split("<")[0].split("(")[0]) for f in frame.schema.fields]
-            rows = [tuple(r) for r in frame.collect()] if columns else []
+        self.connection.running.append(self)
+        try:
+            with _told_as_databricks_does(), self._tagged():
+                frame = self._run(operation)
+                columns = [(f.name, f.dataType.simpleString().split("<")[0].split("(")[0]) for f in frame.schema.fields]
+                rows = [tuple(r) for r in frame.collect()] if columns else []
+        finally:
+            self.connection.running.remove(self)
         return self._answer(columns, rows)
+
+    @contextlib.contextmanager
+    def _tagged(self):
+        """What the statement starts can be cancelled by itself."""
+        context = self.connection.session.sparkContext
+        _own_group(self.connection.session)
+        context.addJobTag(self.tag)
+        try:
+            yield
+        finally:
+            context.removeJobTag(self.tag)
 
     def _run(self, text):
         from flowctl_rt import spark_statements
@@ -143,9 +163,7 @@ class Cursor:
         return list(itertools.islice(self.rows, size))
 
     def cancel(self):
-        from flowctl_rt.spark_attach import name
-
-        self.connection.session.sparkContext.cancelJobGroup(name())
+        self.connection.session.sparkContext.cancelJobsWithTag(self.tag)
 
     def close(self):
         self.rows = iter(())
