@@ -31,10 +31,43 @@ type mlflowAPI struct {
 	log   *slog.Logger
 	ctx   context.Context // as long as this process serves
 
-	mu    sync.Mutex
-	proxy http.Handler // nil: not started, or it ended
-	ended sync.WaitGroup
+	patience time.Duration // of a call with a server that is being started
+
+	mu     sync.Mutex
+	server *mlflowServer // nil: not started, or it ended
+	ended  sync.WaitGroup
 }
+
+// mlflowServer is a server that runs, or one that is being started.
+type mlflowServer struct {
+	begun chan struct{} // closed when the others are known
+	proxy http.Handler
+	err   error
+
+	mu   sync.Mutex
+	said string // the last word of its making
+}
+
+func (s *mlflowServer) say(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = text
+}
+
+func (s *mlflowServer) lastWord() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.said
+}
+
+// mlflowPatience is how long a call waits for a server that is being started.
+// The first one of a data directory may have to install MLflow, and clients do
+// not wait for that: the SDKs and the command line hang up after 60 seconds
+// and do not ask again. A 503 they take as a reason to, for five minutes.
+//
+// Source: databricks-sdk-go, httpclient.defaultHTTPTimeout and
+// apierr.APIError.IsRetriable; MLflow's own client tries a 503 again too.
+const mlflowPatience = 20 * time.Second
 
 // mlflowPrefixes begin the paths that are MLflow's whole.
 var mlflowPrefixes = []string{
@@ -80,46 +113,86 @@ func namedPath(r *http.Request) string {
 }
 
 func (m *mlflowAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	proxy, err := m.start()
-	if err != nil {
-		body, jerr := json.Marshal(map[string]string{"error_code": "NOT_IMPLEMENTED", "message": err.Error()})
-		if jerr != nil {
-			body = nil
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotImplemented)
-		_, _ = w.Write(body) // a client that is gone hears nothing
+	server := m.start()
+	patience := time.NewTimer(m.patience)
+	defer patience.Stop()
+	select {
+	case <-server.begun:
+	case <-r.Context().Done():
+		return
+	case <-patience.C:
+		w.Header().Set("Retry-After", "1")
+		refuseMLflow(w, http.StatusServiceUnavailable, "TEMPORARILY_UNAVAILABLE", "MLflow is being made ready here, which takes minutes the first time; ask again. "+server.lastWord())
 		return
 	}
-	proxy.ServeHTTP(w, r)
+	if server.err != nil {
+		refuseMLflow(w, http.StatusNotImplemented, "NOT_IMPLEMENTED", server.err.Error())
+		return
+	}
+	server.proxy.ServeHTTP(w, r)
 }
 
-// start finds the server, or starts one and waits until it answers.
-func (m *mlflowAPI) start() (http.Handler, error) {
+func refuseMLflow(w http.ResponseWriter, status int, code, message string) {
+	body, err := json.Marshal(map[string]string{"error_code": code, "message": strings.TrimSpace(message)})
+	if err != nil {
+		body = nil
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that is gone hears nothing
+}
+
+// start finds the server, or begins to start one.
+func (m *mlflowAPI) start() *mlflowServer {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.proxy != nil {
-		return m.proxy, nil
+	if m.server == nil {
+		s := &mlflowServer{begun: make(chan struct{})}
+		if m.ctx.Err() != nil {
+			s.err = errors.New("this process is stopping")
+			close(s.begun)
+			return s
+		}
+		m.server = s
+		m.ended.Go(func() {
+			defer close(s.begun)
+			if s.proxy, s.err = m.open(s); s.err != nil {
+				m.forget(s)
+			}
+		})
 	}
-	if err := m.ctx.Err(); err != nil {
-		return nil, errors.New("this process is stopping")
+	return m.server
+}
+
+// forget lets the next call start another.
+func (m *mlflowAPI) forget(s *mlflowServer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.server == s {
+		m.server = nil
 	}
-	py, err := m.store.interpreter(m.ctx, func(text string) { m.log.Info(text) })
+}
+
+// open starts a server and waits until it answers.
+func (m *mlflowAPI) open(s *mlflowServer) (http.Handler, error) {
+	py, err := m.store.interpreter(m.ctx, func(text string) {
+		m.log.Info(text)
+		s.say(text)
+	})
 	if err != nil {
 		return nil, err
 	}
-	addr, err := m.launch(py)
+	addr, err := m.launch(s, py)
 	if err != nil {
 		_ = py.hold.Close() // nothing was written to it
 		return nil, err
 	}
 	m.log.Info("MLflow's server runs", "address", addr)
-	m.proxy = m.forward(addr)
-	return m.proxy, nil
+	return m.forward(addr), nil
 }
 
 // launch starts the server and reads from it where it listens.
-func (m *mlflowAPI) launch(py mlflowPython) (string, error) {
+func (m *mlflowAPI) launch(s *mlflowServer, py mlflowPython) (string, error) {
 	if err := os.MkdirAll(m.store.dir(), 0o700); err != nil {
 		return "", fmt.Errorf("make MLflow's folder: %w", err)
 	}
@@ -147,9 +220,7 @@ func (m *mlflowAPI) launch(py mlflowPython) (string, error) {
 		_ = cmd.Wait() // that it ended is all
 		_ = life.Close()
 		_ = py.hold.Close()
-		m.mu.Lock()
-		m.proxy = nil // the next call starts another
-		m.mu.Unlock()
+		m.forget(s)
 	})
 	select {
 	case addr := <-address:
@@ -208,6 +279,12 @@ func (m *mlflowAPI) ask(ctx context.Context, path string, query url.Values, into
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://mlflow"+path+"?"+query.Encode(), nil)
 	if err != nil {
 		return err
+	}
+	server := m.start()
+	select {
+	case <-server.begun:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	resp, err := api.InProcess(m).RoundTrip(req)
 	if err != nil {

@@ -31,7 +31,7 @@ type network struct {
 // when somebody first asks for it.
 func (a *app) openNetwork(python, base string, log *slog.Logger) (*network, error) {
 	ctx, end := context.WithCancel(context.Background())
-	n := &network{end: end, models: &mlflowAPI{store: mlflowStore{a.store.Home(), python}, log: log, ctx: ctx}}
+	n := &network{end: end, models: &mlflowAPI{store: mlflowStore{a.store.Home(), python}, log: log, ctx: ctx, patience: mlflowPatience}}
 	var err error
 	if n.endpoints, err = openServing(a.store, a.workspaces, n.models, python, log); err != nil {
 		return nil, errors.Join(fmt.Errorf("take up serving endpoints: %w", err), n.close())
