@@ -41,6 +41,21 @@ func TestPipOverlay(t *testing.T) {
 	assert.Len(t, l.overlays(), 4, "another content is another overlay")
 }
 
+// On a cluster the runtime's Spark comes before all that a notebook installs,
+// which requirements of old projects count on: they name another.
+func TestPipLeavesSpark(t *testing.T) {
+	needPip(t)
+	l := newLab(t)
+	l.wheelOf("pyspark", "", map[string]string{"pyspark/__init__.py": "word = 'of the notebook'"})
+	require.NoError(t, os.Mkdir(filepath.Join(l.dir, "new"), 0o700))
+	require.NoError(t, os.Rename(filepath.Join(l.dir, "pyspark-1.0-py3-none-any.whl"), filepath.Join(l.dir, "new", "pyspark-1.0-py3-none-any.whl")))
+	l.wheelOf("pyspark", "", map[string]string{"pyspark/__init__.py": "word = 'of the runtime'"})
+	l.wheel("tiny", "", "word = 'tiny'")
+	l.libs = `[{"whl":"pyspark-1.0-py3-none-any.whl"}]`
+	l.notebook("n", "%pip install --no-index --force-reinstall ./new/pyspark-1.0-py3-none-any.whl ./tiny-1.0-py3-none-any.whl", "import pyspark, tiny\nprint(pyspark.word, tiny.word)")
+	assert.Contains(t, l.ok("n"), "of the runtime tiny\n")
+}
+
 // What pip refuses leaves nothing behind, and an uninstallation takes nothing
 // from others.
 func TestPipMistakes(t *testing.T) {

@@ -104,7 +104,7 @@ def _key(args):
 
     h = hashlib.sha256()
     add = lambda *parts: h.update(("\0".join(map(str, parts)) + "\n").encode("utf-8", "backslashreplace"))
-    add("flowctl overlay 1", sys.executable, sys.version)
+    add("flowctl overlay 2", sys.executable, sys.version)
     import site
 
     for folder in site.getsitepackages():
@@ -220,6 +220,7 @@ def _build(folder, args, lock):
     status = subprocess.run(command, env=env, pass_fds=(lock,)).returncode
     if status != 0:
         return status
+    _leave_spark_out(_site(folder), below)
     lines = _packages(_site(folder))
     with open(os.path.join(folder, "lock.txt"), "w", encoding="utf-8") as f:
         f.write("".join(line + "\n" for line in lines))
@@ -236,6 +237,29 @@ def _build(folder, args, lock):
         json.dump(manifest, f)
     os.rename(path + ".new", path)
     return 0
+
+
+# What the runtime's Spark is, by distribution and by module.
+_SPARK = {"pyspark": "pyspark", "py4j": "py4j", "delta_spark": "delta"}
+
+
+def _leave_spark_out(site, below):
+    """Take Spark out of a new overlay if there is one below: on a cluster the
+    runtime's own comes before all that a notebook installs, and so it does here."""
+    import shutil
+    from importlib import metadata
+
+    from flowctl_rt import warn
+
+    for dist, module in _SPARK.items():
+        kept = next(iter(metadata.distributions(name=dist, path=below)), None)
+        if kept is None or not any(os.path.isdir(os.path.join(b, module)) for b in below):
+            continue
+        for new in metadata.distributions(name=dist, path=[site]):
+            if new.version != kept.version:
+                warn("%%pip: %s %s is left out: the runtime's own comes first, and that is %s" % (dist, new.version, kept.version))
+            shutil.rmtree(str(new.locate_file("%s-%s.dist-info" % (dist, new.version))), ignore_errors=True)
+        shutil.rmtree(os.path.join(site, module), ignore_errors=True)
 
 
 def _installer(python, env, lock):
