@@ -176,13 +176,14 @@ def run(context, resumed):
 
 
 def _importable(folders):
-    """Let the notebook import the modules beside it: before installed packages,
-    and after Python's own modules, which a notebook called copy or random must
-    not replace (on a workspace a notebook is no module at all)."""
+    """Let the notebook import the modules beside it, then those of the working
+    folder, whichever %cd makes that, as in every IPython: before installed
+    packages, and after Python's own modules, which a notebook called copy or
+    random must not replace (on a workspace a notebook is no module at all)."""
     own = os.path.dirname(os.__file__)
     first = [p for p in sys.path if p in (own, os.path.join(own, "lib-dynload")) or p.endswith(".zip") and os.path.dirname(p) == os.path.dirname(own)]
     new = [f for f in dict.fromkeys(folders) if f and f not in sys.path]
-    sys.path[:] = first + new + [p for p in sys.path if p not in first]
+    sys.path[:] = first + new + [""] + [p for p in sys.path if p and p not in first]
 
 
 def _await_streams():
