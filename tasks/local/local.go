@@ -13,6 +13,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -137,7 +138,8 @@ func (o *Options) python(ctx context.Context, a tasks.Attempt, out tasks.Sink, c
 	if err != nil {
 		return launch{}, err
 	}
-	c.Spark, c.MLflow, c.Blobs = spark, filepath.Join(a.Home, "mlflow"), blobDir(a.Home)
+	c.Spark, c.Blobs = spark, blobDir(a.Home)
+	c.MLflow, c.MLflowMaker = filepath.Join(a.Home, "mlflow"), strings.TrimPrefix(MLflow, "mlflow==")
 	env := os.Environ()
 	if o.Access != nil {
 		host, token, err := o.Access(ctx, a)

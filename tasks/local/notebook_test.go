@@ -57,10 +57,20 @@ try:
 except ValueError as e:
     print(e)
 dbutils.widgets.removeAll()
-print(dbutils.notebook.entry_point.getCurrentBindings()["a"])`)
+print(dbutils.notebook.entry_point.getCurrentBindings()["a"])
+# So MLflow 2 asks for what it logs in with.
+print(dbutils.entry_point.getDbutils().notebook().getContext().apiToken().isEmpty(), dbutils.entry_point.getDriverConf().workflowSslTrustAll())`)
 	assert.Equal(t, "given default x job\n"+
 		"fallback [('a', 'given'), ('b', 'default'), ('c', 'x'), ('d', 'x'), ('shared', 'job')]\n"+
-		"InputWidgetNotDefined True\nwidget e: the default 'q' is not among its choices ['x']\ngiven\n", l.ok("n", "a=given"))
+		"InputWidgetNotDefined True\nwidget e: the default 'q' is not among its choices ['x']\ngiven\nTrue False\n", l.ok("n", "a=given"))
+}
+
+// Modules are found in the working folder too, after it has changed.
+func TestModulesOfTheWorkingFolder(t *testing.T) {
+	l := newLab(t)
+	l.write("src/rules.py", "word = 'of src'")
+	l.write("src/notebooks/n.py", "# Databricks notebook source\n# MAGIC %cd ..\n# COMMAND ----------\nimport rules\nprint(rules.word)")
+	assert.Contains(t, l.ok("src/notebooks/n"), "of src\n")
 }
 
 func TestExit(t *testing.T) {

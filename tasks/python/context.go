@@ -26,8 +26,9 @@ type Context struct {
 	ValuesDir    string            `json:"values_dir"`
 	FS           *FS               `json:"fs,omitempty"`
 	Spark        *Spark            `json:"spark,omitempty"`
-	MLflow       string            `json:"mlflow,omitempty"` // the folder of the tracking store
-	Blobs        string            `json:"blobs,omitempty"`  // where the bytes that ran are kept, by their SHA-256
+	MLflow       string            `json:"mlflow,omitempty"`       // the folder of the tracking store
+	MLflowMaker  string            `json:"mlflow_maker,omitempty"` // the version of MLflow that makes a new store
+	Blobs        string            `json:"blobs,omitempty"`        // where the bytes that ran are kept, by their SHA-256
 	Dbt          *Dbt              `json:"dbt,omitempty"`
 	API          bool              `json:"api,omitempty"` // flowctl's own API answers at $DATABRICKS_HOST
 	Pipeline     *Pipeline         `json:"pipeline,omitempty"`

@@ -15,5 +15,5 @@ def get_context():
         apiUrl=os.environ.get("DATABRICKS_HOST"), apiToken=os.environ.get("DATABRICKS_TOKEN"),
         workspaceUrl=None, workspaceId=str(c.get("workspace_id", "")), browserHostName=None, clusterId="flowctl",
         aclPathOfAclRoot=None, jobGroupId=str(c.get("run_id", "")), replId=None, commandRunId=None,
-        currentRunId=str(c.get("run_id", "")), taskKey=c.get("task_key", ""),
+        currentRunId=str(c.get("run_id", "")), taskKey=c.get("task_key", ""), sslTrustAll=False,
     )

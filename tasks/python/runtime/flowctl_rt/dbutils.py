@@ -54,6 +54,11 @@ class DBUtils(Group):
         return Data()
 
     @property
+    def entry_point(self):
+        """The way old code takes to the context; MLflow 2 is such code."""
+        return self.notebook.entry_point
+
+    @property
     def credentials(self):
         """Credentials of cloud services: not here."""
         raise FlowctlUnsupported("dbutils.credentials: cloud credentials come from a workspace; there is none here")

@@ -3,8 +3,9 @@
 Code that asks for a workspace's tracking server or registry (databricks,
 databricks-uc) gets that store too, and still reads the name that it gave. Runs
 carry the tags of a job's run on Databricks, and by default belong to the
-experiment of the job. An interpreter with mlflow-skinny cannot open the store:
-it speaks to it through flowctl's API, as to a workspace.
+experiment of the job. An interpreter with mlflow-skinny, or with an MLflow of
+another version than the one that the store is of, cannot open the store: it
+speaks to it through flowctl's API, as to a workspace.
 """
 import os
 import sys
@@ -32,11 +33,67 @@ def whole():
     return importlib.util.find_spec("sqlalchemy") is not None
 
 
+_opens = None  # whether this interpreter's MLflow can open the store; it does not change while Python runs
+
+
 def remote():
     """Whether the store is reached through flowctl's API, as a workspace's is."""
+    global _opens
     from flowctl_rt.dbutils import context
 
-    return bool(context().get("api")) and not whole()
+    if not context().get("api"):
+        return False
+    if _opens is None:
+        _opens = whole() and _fits(context().get("mlflow_maker"))
+    return not _opens
+
+
+def _fits(usual):
+    """Whether the store's tables are those of this MLflow, which opens no others; usual is the version that makes a new store."""
+    from importlib import metadata
+
+    made = _revision()
+    if made:
+        return made == _newest_revision()
+    try:
+        return not usual or metadata.version("mlflow") == usual
+    except metadata.PackageNotFoundError:
+        return True
+
+
+def _revision():
+    """The revision of the store's tables; None if there is no store yet."""
+    import sqlite3
+
+    path = os.path.join(home(), "mlflow.db")
+    if not os.path.exists(path):
+        return None
+    db = sqlite3.connect(path, timeout=30)
+    try:
+        row = db.execute("SELECT version_num FROM alembic_version").fetchone()
+        return row[0] if row else None
+    except sqlite3.Error:
+        return None  # another process is making it
+    finally:
+        db.close()
+
+
+def _newest_revision():
+    """The revision of the tables that this MLflow makes: the one that no other comes after. Its migrations are only read:
+    to load what runs them takes a second."""
+    import importlib.util
+    import re
+
+    folder = os.path.join(os.path.dirname(importlib.util.find_spec("mlflow").origin), "store", "db_migrations", "versions")
+    known, followed = set(), set()
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        if name.endswith(".py"):
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                said = dict(re.findall(r"""^(revision|down_revision)\b[^=\n]*=\s*["'](\w+)["']""", f.read(), re.M))
+            known.add(said.get("revision"))
+            followed.add(said.get("down_revision"))
+    last = known - followed - {None}
+    return last.pop() if len(last) == 1 else None
 
 
 def names_workspace(value):

@@ -54,6 +54,23 @@ class EntryPoint:
 
         return Context()
 
+    # What MLflow asks before it takes the token of the context.
+
+    def getLogger(self):
+        return self
+
+    def logUsage(self, *args):
+        pass
+
+    def getNonUcApiToken(self):
+        return self.getContext().apiToken().get()
+
+    def getDriverConf(self):
+        return self
+
+    def workflowSslTrustAll(self):
+        return False
+
     def getCurrentBindings(self):
         return dict(context().get("bindings", {}))
 
