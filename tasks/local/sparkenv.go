@@ -34,16 +34,24 @@ var runtimePins = map[string][]string{
 // than grpcio-status is not taken.
 var connectPins = []string{"grpcio>=1.76,<2", "grpcio-status>=1.76,<2", "googleapis-common-protos>=1.71", "zstandard>=0.25,<1"}
 
-// mlPins come on top where the cluster's runtime is one for machine learning.
-var mlPins = []string{"scikit-learn>=1.5,<1.9", "matplotlib"}
+// mlPins come on top where the cluster's runtime is one for machine learning:
+// the smaller ones of its packages, which code takes for granted.
+//
+// Source: the release notes of 15.3, 16.4 and 17 for machine learning. What
+// MLflow 2 asks of scikit-learn went with 1.6.
+var mlPins = map[string][]string{
+	"4.1": {"scikit-learn>=1.5,<1.9", "matplotlib", "lightgbm>=4.3,<5"},
+	"4.0": {"scikit-learn>=1.5,<1.9", "matplotlib", "lightgbm>=4.3,<5"},
+	"3.5": {"scikit-learn>=1.3,<1.6", "matplotlib", "lightgbm>=4.3,<5"},
+}
 
 // runtimePackages are the packages of the runtime that an attempt needs and
 // has not got.
 func runtimePackages(compute cluster, c python.Context, interpreter string, asked []venv.Requirement) []venv.Requirement {
-	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" || !wantsRuntime(c) && !slices.ContainsFunc(asked, bringsRuntimeCode) {
+	profile := profileOf(compute)
+	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" || !profile.ml && !wantsRuntime(c) && !slices.ContainsFunc(asked, bringsRuntimeCode) {
 		return nil
 	}
-	profile := profileOf(compute)
 	if c.Kind == kindDbt {
 		return dbtPackages(profile.minor, interpreter, asked)
 	}
@@ -81,7 +89,7 @@ func profileOf(compute cluster) runtimeProfile {
 func (p runtimeProfile) pins() []string {
 	lines := slices.Clone(runtimePins[p.minor])
 	if p.ml {
-		lines = append(lines, mlPins...)
+		lines = append(lines, mlPins[p.minor]...)
 	}
 	return lines
 }
@@ -99,14 +107,14 @@ func hasPackage(interpreter, name string) bool {
 }
 
 // wantsRuntime tells whether an attempt's code is Spark's by its kind, or names
-// what a runtime brings.
+// what a runtime brings, itself or by a module that lies beside it.
 func wantsRuntime(c python.Context) bool {
 	switch c.Kind {
 	case "sql", "jar", "submit", kindDbt, kindPipeline:
 		return true
 	case "notebook", "script":
 		text, err := os.ReadFile(c.Path)
-		return err == nil && (filepath.Ext(c.Path) == ".sql" || namesRuntime(text))
+		return err == nil && (filepath.Ext(c.Path) == ".sql" || namesRuntime(text) || importsRuntime(c, text))
 	}
 	return false
 }

@@ -103,3 +103,41 @@ func TestRuntimePackages(t *testing.T) {
 	t.Setenv("FLOWCTL_SPARK_ENV", "off")
 	assert.Empty(t, lines())
 }
+
+// A notebook that leaves the work to modules of its own, or to notebooks that it
+// runs, needs the runtime as those do.
+func TestImportsNameTheRuntime(t *testing.T) {
+	root := t.TempDir()
+	write := func(path, text string) {
+		path = filepath.Join(root, path)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+	write("steps/deploy.py", "from mlflow import MlflowClient\n")
+	write("steps/plain.py", "import json, plain\n")
+	write("steps/way.py", "from . import plain\nfrom .deploy import deploy\n")
+	write("steps/notebooks/setup.ipynb", `{"cells": [{"source": [ "df = spark.range(3)\n" ]}]}`)
+	write("lib/etl/load.py", "import pyspark\n")
+	write("lib/etl/__init__.py", "")
+	for text, want := range map[string]bool{
+		"from deploy import deploy":            true,
+		"import json, deploy as d":             true,
+		"from way import x":                    true,
+		"from plain import x\nimport nowhere":  false,
+		"from lib.etl import load":             true,
+		"# MAGIC %run ./setup":                 true,
+		`{"source": ["from deploy import x"]}`: true,
+		"# from deploy import deploy":          false,
+		"print('import deploy')":               false,
+	} {
+		path := filepath.Join(root, "steps", "notebooks", "n.py")
+		write("steps/notebooks/n.py", text)
+		assert.Equal(t, want, wantsRuntime(python.Context{Kind: "notebook", Path: path, CodeDir: root}), text)
+	}
+	notebook := filepath.Join(root, "steps", "notebooks", "n.py")
+	write("steps/notebooks/n.py", "import deploy")
+	assert.True(t, wantsRuntime(python.Context{Kind: "notebook", Path: notebook}), "without a root")
+	assert.False(t, wantsRuntime(python.Context{Kind: "notebook", Path: notebook, CodeDir: filepath.Dir(notebook)}), "above the root")
+	assert.False(t, wantsRuntime(python.Context{Kind: "script", Path: filepath.Join(root, "steps", "plain.py")}))
+	assert.True(t, wantsRuntime(python.Context{Kind: "script", Path: filepath.Join(root, "steps", "way.py")}))
+}
