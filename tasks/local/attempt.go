@@ -125,7 +125,7 @@ func attach(a tasks.Attempt, lock *os.File, taken bool) (claimed, error) {
 		return claimed{process: p, ended: true}, nil // we told it to end
 	}
 	p.sweep(killWait, true, nil) // what it started must not run beside its next try
-	return claimed{}, errors.Join(errors.New("the task's process vanished: it began, left no result and is gone, as after a reboot or a kill"), withdrawSecrets(a))
+	return claimed{}, errors.Join(errors.New("the task's process vanished: it began, left no result and is gone, as after a reboot, a kill or on a full disk"), withdrawSecrets(a))
 }
 
 // hasBegun tells whether an attempt's process has said anything yet.
