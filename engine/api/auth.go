@@ -84,6 +84,10 @@ func (s *Server) Guard(next http.Handler) http.Handler {
 			return
 		}
 		who, err := s.authenticate(r)
+		if err != nil && wantsPage(r) {
+			noPage(w, r)
+			return
+		}
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			writeError(w, err)

@@ -54,6 +54,24 @@ func TestGuard(t *testing.T) {
 	assert.Equal(t, http.StatusOK, resp.StatusCode, "as legacy clients log in")
 }
 
+// The command line prints addresses of pages that a workspace has. Who opens
+// one here reads what shows the run, and nothing of what there is.
+func TestPagesOfAWorkspace(t *testing.T) {
+	b := newBed(t)
+	browser := []string{"Accept", "text/html,application/xhtml+xml"}
+	for path, want := range map[string]string{
+		"/jobs/11/runs/12?o=900": "flowctl runs get 12\nflowctl runs output 12\n", "/jobs/11": "flowctl jobs get 11\n",
+		"/?o=900": "flowctl runs list\n", "/jobs/<script>/runs/1": "flowctl runs list\n",
+	} {
+		resp, body := b.do(t, "", "GET", path, nil, browser...)
+		assert.Equal(t, http.StatusNotFound, resp.StatusCode)
+		assert.Equal(t, "text/plain; charset=utf-8", resp.Header.Get("Content-Type"))
+		assert.True(t, strings.HasSuffix(body, "\n\n"+want), body)
+	}
+	resp, _ := b.do(t, "", "GET", "/api/2.2/jobs/list", nil, browser...)
+	assert.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+}
+
 func TestRevokedToken(t *testing.T) {
 	b := newBed(t)
 	ctx := context.Background()
