@@ -37,3 +37,27 @@ for revision in ("aaaa", "bbbb", "cccc"):
     print(revision, remote())`)
 	assert.Contains(t, l.ok("n"), "no store: True\nno store, the same version: False\naaaa True\nbbbb False\ncccc True\n")
 }
+
+// MLflow restores a model's environment with neither pyenv nor virtualenv, if the
+// model is of the Python that asks.
+func TestMLflowMakesAnEnvironment(t *testing.T) {
+	l := newLab(t)
+	l.notebook("n", `import os, subprocess, sys, types
+from flowctl_rt import mlflow_virtualenv
+os.environ["PATH"] = ""
+m = types.SimpleNamespace(_install_python=lambda version: "by pyenv", _exec_cmd=lambda cmd: subprocess.check_call(cmd))
+mlflow_virtualenv.change(m)
+print(m._is_pyenv_available(), m._is_virtualenv_available())
+python = m._install_python("%d.%d.99" % sys.version_info[:2])
+m._exec_cmd([sys.executable, "-m", "virtualenv", "--python", python, "made"])
+subprocess.check_call(["made/bin/python", "-m", "pip", "--version"])
+sys.modules["mlflow"], sys.modules["mlflow.exceptions"] = types.ModuleType("mlflow"), types.SimpleNamespace(MlflowException=ValueError)
+try:
+    m._install_python("3.6.1")
+except ValueError as e:
+    print(e)`)
+	log := l.ok("n")
+	assert.Contains(t, log, "True True\n")
+	assert.Contains(t, log, "pip ")
+	assert.Contains(t, log, "the model was made by Python 3.6.1, and this is 3.")
+}

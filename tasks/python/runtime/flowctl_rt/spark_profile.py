@@ -135,6 +135,7 @@ def conf(folder, want):
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true" if minor(folder) >= "4" else "false",
         "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.databricks.mlflow.nfs.enabled": "false",  # MLflow would make the /local_disk0 of a cluster
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     }
     if minor(folder) == "4.1":  # Delta's parser knows nothing of 4.1's own way to put parameters into a statement
