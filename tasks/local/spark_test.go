@@ -36,7 +36,7 @@ func TestSparkIsMissingClearly(t *testing.T) {
 	a := l.attempt(jobspec.NotebookTask, `{"notebook_path":"late"}`)
 	a.Task.Compute.JobClusterKey = "c"
 	res, _, _ = l.do(a)
-	assert.Contains(t, res.Message, "pyspark==3.5.* and delta-spark==3.3.2", "the version goes with the cluster's")
+	assert.Contains(t, res.Message, "pyspark==3.5.* and delta-spark==3.3.3", "the version goes with the cluster's")
 	drivers, err := filepath.Glob(filepath.Join(l.home, "runs", "*", ".spark", "*"))
 	require.NoError(t, err)
 	assert.Empty(t, drivers)

@@ -24,7 +24,7 @@ const MLflow = "mlflow==3.17.2"
 var runtimePins = map[string][]string{
 	"4.1": {"pyspark==4.1.4", "delta-spark==4.4.0", "pandas>=2.2,<3", "numpy>=1.26,<2.4", "pyarrow>=18,<22", MLflow},
 	"4.0": {"pyspark==4.0.*", "delta-spark==4.4.0", "pandas>=2.2,<3", "numpy>=1.26,<2.4", "pyarrow>=18,<22", MLflow},
-	"3.5": {"pyspark==3.5.*", "delta-spark==3.3.2", "pandas>=2,<2.3", "numpy>=1.26,<2", "pyarrow>=15,<19", MLflow, "setuptools<80"},
+	"3.5": {"pyspark==3.5.*", "delta-spark==3.3.3", "pandas>=2,<2.3", "numpy>=1.26,<2", "pyarrow>=15,<19", MLflow, "setuptools<80"},
 }
 
 // connectPins are what a client of Spark Connect needs, which pipelines are

@@ -94,7 +94,7 @@ func TestRuntimePackages(t *testing.T) {
 	assert.Equal(t, "pyspark==4.1.4 delta-spark==4.4.0 pandas>=2.2,<3 numpy>=1.26,<2.4 pyarrow>=18,<22 mlflow==3.17.2", lines())
 	assert.Equal(t, "pyspark==4.1.4 pandas>=2.2,<3 numpy>=1.26,<2.4 pyarrow>=18,<22", lines(venv.Requirement{Line: "MLflow[x]>=2"}, venv.Requirement{Line: "delta_spark"}))
 	compute.SparkVersion = "15.4.x-cpu-ml-scala2.12"
-	assert.Contains(t, lines(), "pyspark==3.5.* delta-spark==3.3.2")
+	assert.Contains(t, lines(), "pyspark==3.5.* delta-spark==3.3.3")
 	assert.Contains(t, lines(), "scikit-learn")
 
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "lib", "python3.11", "site-packages", "pyspark"), 0o700))

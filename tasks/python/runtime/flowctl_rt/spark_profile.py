@@ -9,7 +9,7 @@ import sys
 KNOWN = {
     "4.1": {"java": 17, "delta": "4.4.0", "artifact": "delta-spark_4.1_2.13", "pyspark": "pyspark==4.1.*"},
     "4.0": {"java": 17, "delta": "4.4.0", "artifact": "delta-spark_4.0_2.13", "pyspark": "pyspark==4.0.*"},
-    "3.5": {"java": 11, "delta": "3.3.2", "artifact": "delta-spark_2.12", "pyspark": "pyspark==3.5.*"},
+    "3.5": {"java": 11, "delta": "3.3.3", "artifact": "delta-spark_2.12", "pyspark": "pyspark==3.5.*"},
 }
 DEFAULT = "4.1"
 
