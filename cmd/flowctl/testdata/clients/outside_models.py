@@ -4,6 +4,7 @@ from collections import Counter
 import mlflow
 import pandas as pd
 from databricks.sdk import WorkspaceClient
+from databricks.sdk.errors import NotFound
 from databricks.sdk.service.serving import EndpointCoreConfigInput, Route, ServedEntityInput, TrafficConfig
 from mlflow import MlflowClient
 from mlflow.deployments import get_deploy_client
@@ -36,6 +37,13 @@ assert client.get_model_version_by_alias(name, "champion").version == "2"
 assert list(mlflow.pyfunc.load_model("models:/%s@champion" % name).predict(frame)) == [2.0, 6.0]
 
 w = WorkspaceClient()
+assert "/Users/ann@example.com/outside" in [e.name for e in w.experiments.list_experiments()]
+try:
+    w.api_client.do("GET", "/api/2.0/mlflow/no/such/path")
+except NotFound as e:
+    assert "No API found for 'GET /api/2.0/mlflow/no/such/path'" in str(e), e
+else:
+    raise AssertionError("answered")
 assert [v.version for v in w.model_versions.list(name)] == [2, 1]
 entities = [ServedEntityInput(entity_name=name, entity_version=str(v), workload_size="Small", scale_to_zero_enabled=True, name="v%d" % v) for v in (1, 2)]
 routes = [Route(served_entity_name="v1", traffic_percentage=90), Route(served_entity_name="v2", traffic_percentage=10)]

@@ -6,6 +6,7 @@ MLflow itself has not (/api/2.0/mlflow/databricks/…), and for the daemon alone
 where a version's files are (/flowctl/model).
 """
 import hashlib
+import json
 
 from flowctl_rt.mlflow_answers import answer, asked, missing, refuse, route, user
 from flowctl_rt.mlflow_uc import make_model, owner, three_levels
@@ -170,8 +171,6 @@ def _experiments(app):
 
     @app.before_request
     def made():
-        import json
-
         from flask import request
 
         if request.path != "/api/2.0/mlflow/experiments/create" or not user():
@@ -186,6 +185,31 @@ def _experiments(app):
         body["tags"] = list(body.get("tags") or ()) + [{"key": k, "value": v} for k, v in more.items() if k not in have]
         request._cached_data = json.dumps(body).encode()
         request._cached_json = (body, body)
+
+
+def _listed(store):
+    """All experiments, by the path that MLflow itself has given up and a workspace has not."""
+
+    def listed():
+        from mlflow.entities import ViewType
+        from mlflow.utils.proto_json_utils import message_to_json
+
+        q = asked()
+        view = ViewType.from_string(q["view_type"]) if q.get("view_type") else ViewType.ACTIVE_ONLY
+        page = store.runs.search_experiments(view, max_results=int(q.get("max_results") or 1000), page_token=q.get("page_token") or None)
+        return answer({"experiments": [json.loads(message_to_json(e.to_proto())) for e in page], "next_page_token": page.token or ""})
+
+    return listed
+
+
+def _unknown(app):
+    """Paths that nobody answers are refused as a workspace does: in JSON."""
+
+    @app.errorhandler(404)
+    def unknown(error):
+        from flask import request
+
+        return refuse("ENDPOINT_NOT_FOUND", "No API found for '%s %s'" % (request.method, request.path), 404)
 
 
 def add(app, store):
@@ -208,8 +232,10 @@ def add(app, store):
         (base + "/<full>/versions/<int:number>", one_version, ("GET", "PATCH", "DELETE")),
         ("/api/2.0/mlflow/databricks/registered-models/get", get, ("GET",)),
         ("/api/2.0/mlflow/databricks/model-versions/transition-stage", transition, ("POST",)),
+        ("/api/2.0/mlflow/experiments/list", _listed(store), ("GET",)),
         ("/flowctl/model", files, ("GET",)),
         ("/flowctl/object", _exists(store), ("GET",)),
     ):
         route(app, path, fn, *methods)
     _experiments(app)
+    _unknown(app)
