@@ -33,6 +33,7 @@ type runFlags struct {
 	parallel     int
 	roots        []string
 	isolateSpark bool
+	sparkConnect bool
 	quiet        bool
 	remote       remoteFlags
 }
@@ -60,6 +61,7 @@ func newRunCmd(e *env) *cobra.Command {
 	flags.StringVarP(&f.output, "output", "o", "text", "text or json")
 	flags.IntVar(&f.parallel, "max-parallel-tasks", 0, "tasks that run at once (default: the number of cores)")
 	flags.BoolVar(&f.isolateSpark, "isolate-spark", false, "a Spark driver for each task, rather than one for all tasks of a cluster")
+	flags.BoolVar(&f.sparkConnect, "spark-connect", false, "Spark Connect sessions for Python code, as on serverless and standard compute: no sc, no RDDs, no JVM")
 	flags.StringArrayVar(&f.roots, "workspace-root", nil, "where workspace paths lead, PREFIX=DIR; repeatable")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no task output on stderr")
 	f.remote.add(flags)
@@ -160,6 +162,9 @@ func (e *env) prepareRun(file string, f runFlags) (*api.Submit, *jobspec.Entry, 
 	code, err := e.code(file, f.roots)
 	if f.isolateSpark {
 		code.Env = append(code.Env, local.IsolateSpark+"=1")
+	}
+	if f.sparkConnect {
+		code.Env = append(code.Env, local.SparkConnect+"=1")
 	}
 	if err != nil {
 		return nil, nil, err

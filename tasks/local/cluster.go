@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"flowctl/jobspec"
 	"flowctl/tasks"
 	"flowctl/tasks/python"
 )
@@ -67,7 +66,7 @@ func (o *Options) spark(a tasks.Attempt, c cluster, jars jarSet) (*python.Spark,
 		Home: filepath.Join(a.Home, "spark"), Profile: sparkProfile(c.SparkVersion), Conf: c.SparkConf, Env: c.SparkEnv,
 		Jars: jars.files, Packages: jars.packages, User: a.User, App: appName(a),
 		Cluster:  python.SparkCluster{Name: c.Name, Version: c.SparkVersion, Tags: tagList(c.Tags)},
-		Isolated: isolated(o, a) || a.Task.Type == jobspec.PipelineTask, // a pipeline has compute of its own
+		Isolated: o.isolated(a), Connect: o.connects(a),
 	}
 	if s.Cluster.Name == "" {
 		s.Cluster.Name = a.Task.Compute.JobClusterKey
@@ -109,20 +108,6 @@ func EndRun(home string, run int64) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// IsolateSpark, set to anything for a task, gives it a Spark driver of its own.
-const IsolateSpark = "FLOWCTL_ISOLATE_SPARK"
-
-func isolated(o *Options, a tasks.Attempt) bool {
-	for _, list := range [][]string{os.Environ(), o.Env, a.Code.Env} {
-		for _, v := range list {
-			if value, ok := strings.CutPrefix(v, IsolateSpark+"="); ok && value != "" {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func appName(a tasks.Attempt) string {

@@ -38,7 +38,7 @@ func TestDbtPackages(t *testing.T) {
 		for _, a := range asked {
 			list = append(list, venv.Requirement{Line: a})
 		}
-		got := runtimePackages(cluster{}, python.Context{Kind: kindDbt}, interpreter, list)
+		got := runtimePackages(cluster{}, python.Context{Kind: kindDbt}, false, interpreter, list)
 		var all []string
 		for _, r := range got {
 			all = append(all, r.Line)

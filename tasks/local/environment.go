@@ -63,7 +63,13 @@ func (o *Options) environment(ctx context.Context, a tasks.Attempt, out tasks.Si
 	for _, text := range want.notes {
 		note(a, out, text)
 	}
-	brought := runtimePackages(compute, c, interpreter.Path, want.python)
+	connect := o.connects(a)
+	brought := runtimePackages(compute, c, connect, interpreter.Path, want.python)
+	if connect && names(brought, "pyspark") {
+		if err := connectFits(compute); err != nil {
+			return environment{}, err
+		}
+	}
 	if err := reportLibraries(a, out, want.python, want.jars); err != nil {
 		return environment{}, err
 	}

@@ -28,11 +28,15 @@ var runtimePins = map[string][]string{
 }
 
 // connectPins are what a client of Spark Connect needs, which pipelines are
-// defined through.
+// defined through and tasks may ask for.
 //
 // Source: the extra "connect" of pyspark 4.1.4; grpcio of another minor version
 // than grpcio-status is not taken.
 var connectPins = []string{"grpcio>=1.76,<2", "grpcio-status>=1.76,<2", "googleapis-common-protos>=1.71", "zstandard>=0.25,<1"}
+
+// connectMinor is the oldest minor version of Spark that has a server of Spark
+// Connect among its own jars and was tried with it.
+const connectMinor = "4.1"
 
 // mlPins come on top where the cluster's runtime is one for machine learning:
 // the smaller ones of its packages, which code takes for granted.
@@ -47,7 +51,7 @@ var mlPins = map[string][]string{
 
 // runtimePackages are the packages of the runtime that an attempt needs and
 // has not got.
-func runtimePackages(compute cluster, c python.Context, interpreter string, asked []venv.Requirement) []venv.Requirement {
+func runtimePackages(compute cluster, c python.Context, connect bool, interpreter string, asked []venv.Requirement) []venv.Requirement {
 	profile := profileOf(compute)
 	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" || !profile.ml && !wantsRuntime(c) && !slices.ContainsFunc(asked, bringsRuntimeCode) {
 		return nil
@@ -56,11 +60,16 @@ func runtimePackages(compute cluster, c python.Context, interpreter string, aske
 		return dbtPackages(profile.minor, interpreter, asked)
 	}
 	var lines []string
-	if c.Kind == kindPipeline && !(hasPackage(interpreter, "grpc") && hasPackage(interpreter, "grpc_status")) {
+	connect = connect || c.Kind == kindPipeline
+	if connect && !(hasPackage(interpreter, "grpc") && hasPackage(interpreter, "grpc_status")) {
 		lines = append(lines, connectPins...)
 	}
-	if !hasPackage(interpreter, "pyspark") {
-		lines = append(lines, profile.pins()...)
+	whole := !hasPackage(interpreter, "pyspark")
+	for _, line := range profile.pins() {
+		// A client of Spark Connect needs these two, PySpark alone does not.
+		if name := packageName(line); whole || connect && (name == "pandas" || name == "pyarrow") && !hasPackage(interpreter, name) {
+			lines = append(lines, line)
+		}
 	}
 	var missing []venv.Requirement
 	for _, line := range lines {
@@ -69,6 +78,16 @@ func runtimePackages(compute cluster, c python.Context, interpreter string, aske
 		}
 	}
 	return missing
+}
+
+// connectFits refuses a cluster whose runtime's Spark has no Spark Connect here,
+// before its packages are fetched.
+func connectFits(compute cluster) error {
+	if minor := profileOf(compute).minor; minor < connectMinor {
+		return invalid("--spark-connect (%s): the cluster's spark_version %s means Spark %s, and Spark Connect is here with Spark %s and newer: "+
+			"name a runtime of version 18 or newer, or run the job without it", SparkConnect, compute.SparkVersion, minor, connectMinor)
+	}
+	return nil
 }
 
 // runtimeProfile is the runtime that a cluster names.

@@ -71,7 +71,7 @@ func TestWheelsNameTheRuntime(t *testing.T) {
 		{venv.Requirement{Line: "cowsay"}, false},
 		{folder, false},
 	} {
-		got := runtimePackages(cluster{}, python.Context{Kind: "wheel"}, filepath.Join(dir, "bin", "python"), []venv.Requirement{c.r})
+		got := runtimePackages(cluster{}, python.Context{Kind: "wheel"}, false, filepath.Join(dir, "bin", "python"), []venv.Requirement{c.r})
 		assert.Equal(t, c.want, len(got) > 0, c.r.Line)
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(project, "src", "p", "x.py"), []byte("import mlflow"), 0o600))
@@ -84,15 +84,24 @@ func TestRuntimePackages(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("spark.range(3)"), 0o600))
 	interpreter := filepath.Join(dir, "bin", "python")
 	var compute cluster
+	connect := false
 	lines := func(asked ...venv.Requirement) string {
 		var all []string
-		for _, r := range runtimePackages(compute, python.Context{Kind: "notebook", Path: file}, interpreter, asked) {
+		for _, r := range runtimePackages(compute, python.Context{Kind: "notebook", Path: file}, connect, interpreter, asked) {
 			all = append(all, r.Line)
 		}
 		return strings.Join(all, " ")
 	}
 	assert.Equal(t, "pyspark==4.1.4 delta-spark==4.4.0 pandas>=2.2,<3 numpy>=1.26,<2.4 pyarrow>=18,<22 mlflow==3.17.2", lines())
 	assert.Equal(t, "pyspark==4.1.4 pandas>=2.2,<3 numpy>=1.26,<2.4 pyarrow>=18,<22", lines(venv.Requirement{Line: "MLflow[x]>=2"}, venv.Requirement{Line: "delta_spark"}))
+	connect = true
+	assert.Equal(t, strings.Join(connectPins, " ")+" pyspark==4.1.4 delta-spark==4.4.0 pandas>=2.2,<3 numpy>=1.26,<2.4 pyarrow>=18,<22 mlflow==3.17.2", lines())
+	for _, name := range []string{"pyspark", "pyarrow"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "connected", "lib", "python3.11", "site-packages", name), 0o700))
+	}
+	interpreter = filepath.Join(dir, "connected", "bin", "python")
+	assert.Equal(t, strings.Join(connectPins, " ")+" pandas>=2.2,<3", lines(), "what PySpark alone does not need")
+	interpreter, connect = filepath.Join(dir, "bin", "python"), false
 	compute.SparkVersion = "15.4.x-cpu-ml-scala2.12"
 	assert.Contains(t, lines(), "pyspark==3.5.* delta-spark==3.3.3")
 	assert.Contains(t, lines(), "scikit-learn")

@@ -15,6 +15,7 @@ type Spark struct {
 	App      string            `json:"app"`
 	Cluster  SparkCluster      `json:"cluster"`
 	Isolated bool              `json:"isolated,omitempty"` // a driver of its own
+	Connect  bool              `json:"connect,omitempty"`  // a session of Spark Connect
 }
 
 // SparkPackage is a Maven library: the first of Any that can be had.

@@ -100,6 +100,7 @@ class Hooks:
 
     names = {
         "pyspark.context": "spark_import", "pyspark.sql.utils": "spark_import", "pyspark.sql.session": "spark_import",
+        "pyspark.sql.connect.session": "spark_import",
         "pyspark.ml.util": "spark_ml", "delta.tables": "spark_delta", "mlflow": "mlflow_import", "mlflow.spark": "mlflow_spark",
         "mlflow.utils.virtualenv": "mlflow_virtualenv",
         "pyspark.pipelines": "pipeline_define",
@@ -147,6 +148,8 @@ def main():
     sys.meta_path.append(Shims())
     if context.get("spark"):
         sys.meta_path.insert(0, Hooks())
+        if context["spark"].get("connect"):
+            os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # what PySpark itself asks: its functions and types are Connect's then
         for name, value in context["spark"].get("env", {}).items():
             if "{{" in value:  # the engine has set the others
                 from flowctl_rt import spark_profile

@@ -85,7 +85,7 @@ def _catalog(session, root):
             with _making:
                 return super().schema(catalog, schema)
 
-    return Guarded(session, root)
+    return Guarded(session, root, (session._jvm, session._jsparkSession))
 
 
 class Cursor:

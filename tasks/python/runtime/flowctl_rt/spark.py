@@ -22,6 +22,8 @@ def session():
 
 def supply(name):
     """spark, sc, sql, table, udf or sqlContext."""
+    if name in ("sc", "sqlContext"):
+        _need_context(name)
     s = session()
     if name == "spark":
         return s
@@ -38,6 +40,17 @@ def supply(name):
 
         return SQLContext(s.sparkContext, s)
     raise FlowctlUnsupported("%s: Spark supplies no such name" % name)
+
+
+def _need_context(name):
+    """Refuse the names that Spark Connect has nothing behind, as serverless compute does."""
+    from flowctl_rt import spark_attach
+
+    if spark_attach.connects():
+        raise FlowctlUnsupported(
+            "%s: Spark Connect has no SparkContext, RDDs or JVM, as serverless and standard compute have none; use spark, "
+            "or run the job without --spark-connect" % name
+        )
 
 
 def _settle():
@@ -69,7 +82,11 @@ def sql_cell(runner, cell):
 
 def await_streams():
     """Wait for the streams of this session, if it has any."""
-    if _session is None or _session._jsparkSession.sharedState().activeStreamingQueries().isEmpty():
+    if _session is None:
+        return
+    from flowctl_rt import spark_attach
+
+    if spark_attach.java()[1].sharedState().activeStreamingQueries().isEmpty():
         return
     for query in _session.streams.active:
         print("waiting for the stream %s" % (query.name or query.id))

@@ -17,6 +17,7 @@ from flowctl_rt import attempt, spark_profile
 _life = None  # the folder of the driver's life that this process is attached to
 _lock = None  # held as long as this process is attached
 _connection = None  # (port, secret) of the driver's own gateway
+_java = None  # (the JVM, our session in it)
 
 
 class SparkDriverDied(RuntimeError):
@@ -36,10 +37,43 @@ def settings():
     return found
 
 
+def connects():
+    """Whether the task's session is one of Spark Connect."""
+    return bool(settings().get("connect"))
+
+
+def life():
+    """The folder of the driver's life that this process is attached to."""
+    return _life
+
+
+def lives():
+    """Whether the driver is there."""
+    return alive(_life)
+
+
+def java():
+    """The JVM, and the session in it that is behind the task's: for our own machinery."""
+    return _java
+
+
+def java_frame(frame):
+    """What a data frame is in the JVM; None if it has nothing there."""
+    if not connects():
+        return getattr(frame, "_jdf", None)
+    from flowctl_rt import spark_connect
+
+    return spark_connect.java_frame(frame)
+
+
 def start():
     """See to it that the driver runs or is being started; its folder. Does not wait for it."""
     want = settings()
     home = spark_profile.home()
+    if connects():
+        from flowctl_rt import spark_connect
+
+        spark_connect.fits(home)
     base = os.path.join(want["dir"], spark_profile.key(home))
     if want.get("isolated"):
         base = os.path.join(attempt().dir, "spark")
@@ -74,7 +108,8 @@ def _spawn(life):
     """Start the driver's keeper, in a session of its own: no end of this task ends it."""
     import subprocess
 
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("FLOWCTL_TASK_DIR", "FLOWCTL_CONTEXT", "FLOWCTL_EVENTS", "FLOWCTL_VALUES"))}
+    ours = ("FLOWCTL_TASK_DIR", "FLOWCTL_CONTEXT", "FLOWCTL_EVENTS", "FLOWCTL_VALUES", "SPARK_CONNECT_MODE_ENABLED")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "spark_driver.py")
     held = open(os.path.join(life, "alive"), "a+")
     log = open(os.path.join(life, "driver.log"), "ab")
@@ -158,55 +193,22 @@ def session():
 
 
 def _attach():
-    global _lock
+    global _lock, _java
     _lock = open(os.path.join(_life, "tasks", "%d-%d" % (os.getpid(), time.time() * 1000)), "w")
     fcntl.flock(_lock, fcntl.LOCK_EX)
     _lock.write(name())
     _lock.flush()
     control = _gateway(*_connection)
-    server = control.jvm.org.apache.spark.api.python.Py4JServer(control.jvm.org.apache.spark.SparkConf())
-    server.start()
-    os.environ["PYSPARK_GATEWAY_PORT"] = str(server.getListeningPort())
-    os.environ["PYSPARK_GATEWAY_SECRET"] = server.secret()
-    os.environ.setdefault("PYTHONHASHSEED", "0")  # PySpark gives it to its workers, which must agree
-    try:
-        return _session(control)
-    finally:
-        for key in ("PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"):
-            os.environ.pop(key, None)
-
-
-def _session(control):
-    import signal
-    import threading
-
-    from pyspark import SparkConf, SparkContext
-    from pyspark.sql import SparkSession
-
+    if connects():
+        from flowctl_rt import spark_connect as kind
+    else:
+        from flowctl_rt import spark_classic as kind
     from flowctl_rt import spark_converters, spark_facts, spark_patch
 
     spark_converters.install()
-    SparkContext._ensure_initialized()
-    jvm = SparkContext._jvm
-    jsc = jvm.org.apache.spark.api.java.JavaSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
-    sc = SparkContext(jsc=jsc, gateway=SparkContext._gateway, conf=SparkConf(_jvm=jvm, _jconf=jsc.getConf()))
-    if threading.current_thread() is threading.main_thread():
-        entry = sys.modules.get("flowctl_attempt")
-        if entry is not None:  # PySpark's own handler would cancel the jobs of all tasks of the driver
-            signal.signal(signal.SIGINT, entry.stop)
-    sc.pythonExec = os.environ.get("PYSPARK_PYTHON") or sys.executable
-    sc.environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
-    builder = spark_profile.session_builder(jvm)
-    kept = jvm.System.getProperties()
-    jsession = kept.get(name())  # what dbutils.library.restartPython left
-    if jsession is None:
-        jsession = builder.getOrCreate().newSession()
-        kept.put(name(), jsession)
-    session = SparkSession(sc, jsession)
-    sc.setJobGroup(name(), "task " + str(attempt().context.get("task_key", "")))
-    SparkSession._instantiatedSession = session
-    spark_patch.install(session)
-    spark_facts.attached(session, jvm, name(), spark_profile.warehouse(settings()))
+    session, _java = kind.attach(control)
+    spark_patch.install(session, _java)
+    spark_facts.attached(*_java, name(), spark_profile.warehouse(settings()))
     return session
 
 
@@ -214,6 +216,8 @@ def detach(clean):
     """Let go of the driver at the end of the task; what it still runs for us is cancelled."""
     if _connection is None:
         return
+    if "flowctl_rt.spark_connect" in sys.modules:
+        sys.modules["flowctl_rt.spark_connect"].close()
     if settings().get("isolated"):
         open(os.path.join(_life, "end"), "w").close()
         return
@@ -231,9 +235,14 @@ def cancel(jvm, who):
     kept = jvm.System.getProperties()
     jsession = kept.remove(who)
     kept.remove(who + ".reads")
+    holder = kept.remove(who + ".connect")
     jvm.org.apache.spark.SparkContext.getOrCreate().cancelJobGroup(who)
     if jsession is None:
         return
+    if holder is not None:  # ends what it runs, too
+        from flowctl_rt import spark_connect
+
+        spark_connect.close_session(jvm, holder)
     if not jsession.sharedState().activeStreamingQueries().isEmpty():
         for query in jsession.streams().active():
             query.stop()

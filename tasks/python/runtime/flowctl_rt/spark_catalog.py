@@ -28,18 +28,19 @@ def is_table(folder):
 
 
 class Catalog:
-    def __init__(self, session, root):
-        self.session = session
+    def __init__(self, session, root, java):
+        self.session = session  # what answers with rows
         self.root = root
         self.names = Names()
-        self.external = session._jsparkSession.sharedState().externalCatalog()
-        self.properties = session._sc._jvm.System.getProperties()
+        self.jvm, self.java = java  # the JVM, and the session there
+        self.external = self.java.sharedState().externalCatalog()
+        self.properties = self.jvm.System.getProperties()
         self._other = None
 
     def sql(self, text, use=None):
         """Run a statement in a session apart, whose current schema is nobody's."""
         if self._other is None:
-            self._other = self.session._jsparkSession.newSession()
+            self._other = self.java.newSession()
         if use:
             self._other.sql("USE " + back(use))
         return self._other.sql(text)

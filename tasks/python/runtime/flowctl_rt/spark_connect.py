@@ -3,33 +3,52 @@ own JVM, so that both kinds of sessions see one catalog.
 
 Seen with Spark 4.1.4: SparkConnectService can be started in a JVM that is a
 Py4J gateway, in about a second; it takes port 0 and tells the port; with a
-token the client wants TLS unless the host is written "localhost".
+token the client wants TLS unless the host is written "localhost". Behind each
+of its sessions is one of the JVM: that has its settings, temporary views and
+current schema, so what is done there is done for both.
 """
 import os
+import sys
 
-from flowctl_rt import spark_attach
+from flowctl_rt import spark_attach, spark_profile
+from flowctl_rt.spark_tokens import bound, quoted
 
+# The packages that a client needs beside PySpark's own, by the modules that they bring.
 NEEDS = ("grpc", "grpc_status", "google.protobuf", "zstandard", "pandas", "pyarrow")
+OLDEST = (4, 1)  # the first Spark that this was tried with
+
+_session = _holder = _jvm = None  # of a task that has no other session: the client's, the server's
 
 
 def session():
     """A Connect session, beside the attempt's own. From here on pyspark.sql.functions and types are Connect's too."""
-    url = start()
-    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
-    from pyspark.sql.connect.session import SparkSession
+    from flowctl_rt import spark
 
-    return SparkSession.builder.remote(url).getOrCreate()
+    spark.session()
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+    return _client(address(spark_attach.java()[0]))
+
+
+def fits(home):
+    """Refuse an interpreter that cannot have the task's session: its Spark has no server, or it has no client."""
+    minor = spark_profile.minor(home)
+    if tuple(int(n) for n in minor.split(".")) < OLDEST:
+        raise spark_attach.SparkUnavailable(
+            "Spark Connect (--spark-connect, FLOWCTL_SPARK_CONNECT) is here with Spark 4.1, and the task's interpreter (%s) has pyspark %s: "
+            "choose one with pyspark 4.1, or run the job without it" % (sys.executable, minor)
+        )
+    need()
 
 
 def need():
-    """Refuse an interpreter that has no client of Spark Connect."""
+    """Refuse an interpreter that has no client."""
     from importlib.util import find_spec
 
     missing = [n for n in NEEDS if not _there(find_spec, n)]
     if missing:
         raise spark_attach.SparkUnavailable(
             "Spark Connect needs packages that the task's interpreter has not got (%s): add pyspark[connect] to the dependencies of the "
-            "pipeline's environment, or let flowctl install it (FLOWCTL_SPARK_ENV is not off)" % ", ".join(missing)
+            "task's environment, or let flowctl install it (FLOWCTL_SPARK_ENV is not off)" % ", ".join(missing)
         )
 
 
@@ -40,19 +59,133 @@ def _there(find_spec, name):
         return False
 
 
-def start():
-    """Start the server; its address."""
+def address(jvm):
+    """Where the driver's server is. The first of its tasks that wants one starts it."""
+    import fcntl
+
+    with open(os.path.join(spark_attach.life(), "connect"), "a+", opener=_private) as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        f.seek(0)
+        known = f.read()
+        if not known:
+            known = _start(jvm)
+            f.write(known)
+        return known
+
+
+def _private(path, flags):
+    return os.open(path, flags, 0o600)
+
+
+def _start(jvm):
     import secrets
 
-    from flowctl_rt import spark
-
-    need()
-    jvm = spark.session()._sc._jvm
     token = secrets.token_hex(16)
+    context = jvm.org.apache.spark.SparkContext.getOrCreate()
     conf = jvm.org.apache.spark.SparkEnv.get().conf()
     conf.set("spark.connect.grpc.binding.address", "127.0.0.1").set("spark.connect.grpc.binding.port", "0")
     conf.set("spark.connect.authenticate.token", token)
+    conf.set("spark.connect.session.manager.defaultSessionTimeout", "-1")  # a task may be busy elsewhere for hours; its end is seen to
     service = jvm.org.apache.spark.sql.connect.service
-    service.SparkConnectService.start(spark.session()._sc._jsc.sc())
-    port = getattr(getattr(service, "SparkConnectService$"), "MODULE$").localPort()
-    return "sc://localhost:%d/;token=%s" % (port, token)
+    service.SparkConnectService.start(context)
+    return "sc://localhost:%d/;token=%s" % (_module(service, "SparkConnectService").localPort(), token)
+
+
+def _module(package, name):
+    """An object of Scala."""
+    return getattr(getattr(package, name + "$"), "MODULE$")
+
+
+def _client(url):
+    from pyspark.sql.connect.client import DefaultChannelBuilder
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+    from pyspark.sql.connect.session import SparkSession
+
+    class Patient(DefaultPolicy):
+        """Tries again as long as there is a driver: it does not come back."""
+
+        def can_retry(self, exception):
+            return super().can_retry(exception) and spark_attach.lives()
+
+    made = SparkSession(connection=DefaultChannelBuilder(url, [("grpc.enable_http_proxy", 0)]))
+    made.client.set_retry_policies([Patient()])
+    SparkSession._set_default_and_active_session(made)
+    return made
+
+
+def attach(control):
+    """The task's session, and (JVM, the session that the server has for it there)."""
+    global _session, _holder, _jvm
+    from urllib.parse import quote
+    from uuid import NAMESPACE_URL, uuid5
+
+    jvm, who = control.jvm, spark_attach.name()
+    url, user = address(jvm), spark_attach.settings().get("user") or "flowctl"
+    number = str(uuid5(NAMESPACE_URL, who))  # the same after dbutils.library.restartPython
+    service = jvm.org.apache.spark.sql.connect.service
+    _jvm, _holder = jvm, service.SparkConnectService.getOrCreateIsolatedSession(user, number, jvm.scala.Option.empty())
+    behind, kept = _holder.session(), jvm.System.getProperties()
+    kept.put(who, behind)
+    kept.put(who + ".connect", _holder)
+    behind.conf().set("spark.sql.connect.serverStacktrace.enabled", "false")  # the driver's log has it; a classic session hides it too
+    _worker_paths(behind.artifactManager())
+    _session = _client("%s;user_id=%s;session_id=%s" % (url, quote(user, safe=""), number))
+    return _session, (jvm, behind)
+
+
+def _worker_paths(artifacts):
+    """Let the workers of Python functions find what this process finds. Their interpreter is the same."""
+    import site
+
+    includes, own = artifacts.pythonIncludeList(), set(site.getsitepackages())
+    own.update(includes)  # told before dbutils.library.restartPython
+    own.update(p for p in sys.path if p.startswith(os.path.dirname(os.__file__)) or p.endswith(".zip"))
+    for path in reversed([p for p in sys.path if p and p not in own]):  # a worker puts each before the others
+        includes.append(path)
+
+
+def close():
+    """Let go of the client, while its server is there: its threads wait for answers when Python ends."""
+    if _session is not None:
+        _session.release_session_on_close = False  # cancel does that
+        stop = type(_session).stop
+        getattr(stop, "__wrapped__", stop)(_session)
+
+
+def close_session(jvm, holder):
+    """End a session of the server, with all that it runs."""
+    service = jvm.org.apache.spark.sql.connect.service
+    _module(service, "SparkConnectService").sessionManager().closeSession(holder.key(), False)
+
+
+# Between the client's objects and those of the JVM.
+
+def java_frame(frame):
+    """The data frame of the JVM that the server would make of one of the client's; None if it is no such frame."""
+    if not hasattr(frame, "_plan"):
+        return None
+    message = frame._plan.to_proto(_session.client).root.SerializeToString()
+    plan = _planner().transformRelation(_jvm.org.apache.spark.connect.proto.Relation.parseFrom(message))
+    return _jvm.org.apache.spark.sql.classic.Dataset.ofRows(_holder.session(), plan)
+
+
+def _expression(column):
+    """What the server makes of a column, before it knows of any table."""
+    message = column.to_plan(_session.client).SerializeToString()
+    return _planner().transformExpression(_jvm.org.apache.spark.connect.proto.Expression.parseFrom(message))
+
+
+def literal(value):
+    """A parameter's value as SQL has it."""
+    from pyspark.sql.connect.functions import lit
+
+    return quoted(value) if isinstance(value, str) else _expression(lit(value)).sql()
+
+
+def statement(text, args):
+    """A statement without parameters: the server's parser, which is Delta's, leaves those of Spark 4.1 unfilled."""
+    return bound(text, args, literal) if args else text
+
+
+def _planner():
+    return _jvm.org.apache.spark.sql.connect.planner.SparkConnectPlanner(_holder, _jvm.scala.Option.empty())

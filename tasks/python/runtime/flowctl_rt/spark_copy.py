@@ -255,7 +255,7 @@ class Log:
 
     def __init__(self, catalog, table):
         self.folder = os.path.join(table, "_delta_log", "_copy_into_log")
-        jvm, session = catalog.session._sc._jvm, catalog.session._jsparkSession
+        jvm, session = catalog.jvm, catalog.java
         log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session, table)
         nothing = getattr(getattr(jvm.scala, "None$"), "MODULE$")
         known = log.update(False, nothing, nothing).transactions().get(_APPLICATION)

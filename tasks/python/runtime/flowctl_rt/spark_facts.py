@@ -15,7 +15,7 @@ _MOST = 64  # reads of a kind that are told
 _DRAIN = 3000  # ms to wait for the last queries to be heard of
 _touched = set()
 _asks = []  # [matcher, what was asked, version or None]
-_session = _reads = None
+_java = _reads = None  # (the JVM, the session there), and its listener
 
 
 def stamp():
@@ -43,13 +43,13 @@ def touch(path, name=None):
         pass  # a full disk: the task goes on
 
 
-def attached(session, jvm, who, warehouse):
-    """A session has been made, or found again after a restart of Python."""
-    global _session, _reads
-    conf, kept = session._jsparkSession.conf(), jvm.System.getProperties()
+def attached(jvm, session, who, warehouse):
+    """A session of the JVM has been made, or found again after a restart of Python."""
+    global _java, _reads
+    conf, kept = session.conf(), jvm.System.getProperties()
     if not conf.getOption(STAMP).isDefined():
         conf.set(STAMP, stamp())
-    _session = session
+    _java = (jvm, session)
     try:
         note(attached=who, warehouse=warehouse)
         _reads = kept.get(who + ".reads")
@@ -57,7 +57,7 @@ def attached(session, jvm, who, warehouse):
             from flowctl_rt import spark_listener
 
             made = spark_listener.make(jvm)
-            session._jsparkSession.listenerManager().register(made)
+            session.listenerManager().register(made)
             kept.put(who + ".reads", made)
             _reads = made
     except Exception as e:
@@ -66,10 +66,15 @@ def attached(session, jvm, who, warehouse):
 
 def opened(frame, asked=(), matcher=None):
     """A table or files were opened as a data frame. asked: {"versionAsOf": 3}, as the code has it."""
-    if _reads is None or not hasattr(frame, "_jdf"):
+    if _reads is None:
         return frame
+    from flowctl_rt import spark_attach
+
     try:
-        lines = _lines(_reads.opened(frame._jdf))
+        java = spark_attach.java_frame(frame)
+        if java is None:
+            return frame
+        lines = _lines(_reads.opened(java))
     except Exception:
         return frame  # whatever is wrong with the frame shows when it is used
     for key, value in dict(asked).items():
@@ -143,16 +148,15 @@ def _statement(catalog, sql, frame):
 def end():
     """Tell what was read, when all is over."""
     global _reads
-    if _session is None:
+    if _java is None:
         return
     from flowctl_rt import spark_attach
 
-    jvm = _session._jvm
-    _versions(jvm)
+    _versions(*_java)
     if _reads is None:
         return
     try:
-        _session._jsc.sc().listenerBus().waitUntilEmpty(_DRAIN)
+        _java[1].sparkContext().listenerBus().waitUntilEmpty(_DRAIN)
     except Exception:
         facts.gap("read", "the last queries may be missing: the driver was still busy with others %d ms after the task's end" % _DRAIN)
     head, _, rest = _reads.report().partition("\n")
@@ -223,8 +227,8 @@ def _asked(l):
     return None
 
 
-def _versions(jvm):
-    found = {"spark": _session.version, "java": jvm.System.getProperty("java.version")}
+def _versions(jvm, session):
+    found = {"spark": session.version(), "java": jvm.System.getProperty("java.version")}
     try:
         found["scala"] = jvm.scala.util.Properties.versionNumberString()
         found["delta"] = getattr(jvm.io.delta, "package").VERSION()

@@ -49,7 +49,7 @@ def _load(real, self, path=None, *args, **kwargs):
         raise PySparkValueError("cloudFiles: the option cloudFiles.format says which files to read, for example json; it is missing")
     if cloud["format"].lower() in ("csv", "json"):
         type(self).option(self, "header", "true") if cloud["format"].lower() == "csv" else None
-    self._spark.conf.set("spark.sql.streaming.schemaInference", "true")
+    (getattr(self, "_spark", None) or self._client).conf.set("spark.sql.streaming.schemaInference", "true")
     frame = real(self, spark_paths.every(path) if path else path, *args, **kwargs)
     for hint in [h for h in (cloud.get("hints") or "").split(",") if h.strip()]:
         name, _, kind = hint.strip().partition(" ")

@@ -12,7 +12,11 @@ _attaching = False
 
 def change(module):
     """A module of PySpark has been loaded."""
-    _CHANGES[module.__name__](module)
+    from flowctl_rt import spark_attach
+
+    changes = _OF_CONNECT if spark_attach.connects() else _CHANGES
+    if module.__name__ in changes:
+        changes[module.__name__](module)
 
 
 def _attach():
@@ -54,17 +58,12 @@ def _utils(module):
 
 
 def _session(module):
-    from flowctl_rt import warn
-
     cls = module.SparkSession
     builder = cls.Builder
     real = builder.getOrCreate
 
     def get_or_create(self):
-        for key in [k for k in self._options if k in _FIXED or k.startswith("spark.jars")]:
-            value = self._options.pop(key)
-            if key.startswith("spark.jars"):
-                warn("SparkSession.builder: %s=%s comes too late: the driver runs; list it under the task's libraries" % (key, value))
+        _drop_fixed(self._options)
         _attach()
         return real(self)
 
@@ -72,6 +71,40 @@ def _session(module):
     for name in ("getActiveSession", "active"):
         if name in vars(cls):
             setattr(cls, name, classmethod(_asked(vars(cls)[name].__func__)))
+
+
+def _drop_fixed(options):
+    """Take out of a builder's settings what belongs to the driver."""
+    from flowctl_rt import warn
+
+    for key in [k for k in options if k in _FIXED or k.startswith("spark.jars")]:
+        value = options.pop(key)
+        if key.startswith("spark.jars"):
+            warn("SparkSession.builder: %s=%s comes too late: the driver runs; list it under the task's libraries" % (key, value))
+
+
+def _connect_session(module):
+    """Under Spark Connect there is one session as well, whichever class it is asked of."""
+    cls = module.SparkSession
+
+    def get_or_create(self):
+        from flowctl_rt import spark
+
+        _drop_fixed(self._options)
+        made = spark.session()
+        if self._options:
+            made.conf._set_all(configs=self._options, silent=True)
+        return made
+
+    def session(cls):
+        from flowctl_rt import spark
+
+        return spark._session
+
+    cls.Builder.getOrCreate = get_or_create
+    for name in ("getActiveSession", "active"):
+        session.__name__ = name
+        setattr(cls, name, classmethod(_asked(session)))
 
 
 def _asked(real):
@@ -86,3 +119,4 @@ def _asked(real):
 
 
 _CHANGES = {"pyspark.context": _context, "pyspark.sql.utils": _utils, "pyspark.sql.session": _session}
+_OF_CONNECT = {"pyspark.sql.session": _connect_session, "pyspark.sql.connect.session": _connect_session}

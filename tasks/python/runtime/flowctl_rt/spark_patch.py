@@ -7,42 +7,52 @@ from flowctl_rt.wrapping import wrap
 catalog = None  # spark_catalog.Catalog of the session
 
 
-def install(session):
-    """Change PySpark's classes; done once in a process."""
+def install(session, java):
+    """Change PySpark's classes of a session's kind; done once in a process. java: (JVM, the session in it)."""
     global catalog
-    from flowctl_rt import spark_catalog, spark_profile
+    from flowctl_rt import spark_catalog, spark_classes, spark_profile
     from flowctl_rt.spark_attach import settings
 
     if catalog is not None:
         return
-    catalog = spark_catalog.Catalog(session, spark_profile.warehouse(settings()))
+    catalog = spark_catalog.Catalog(session, spark_profile.warehouse(settings()), java)
     catalog.schema("hive_metastore", "default")
-    _keep_running(session)
-    _sql(type(session))
-    _paths(session)
-    _names(session)
-    _errors()
+    classes = spark_classes.of(session)
+    wrap(classes.session, "stop", _keep_running)
+    if isinstance(classes, spark_classes.Classic):
+        _context(type(session.sparkContext))
+    _sql(classes)
+    _paths(classes)
+    _names(classes)
+    _errors(classes)
 
 
-def _keep_running(session):
+def _keep_running(real, self):
     """The driver is not this task's alone: stop() of session or context does nothing but say so."""
-    def stop(self):
-        warn_once("spark.stop() does nothing here: the driver is shared with the other tasks of the run and ends with it")
-
-    type(session).stop = stop
-    type(session.sparkContext).stop = stop
+    warn_once("spark.stop() does nothing here: the driver is shared with the other tasks of the run and ends with it")
 
 
-def _sql(cls):
+def _context(cls):
+    """What only a session of the JVM has."""
+    from pyspark.rdd import RDD
+
+    wrap(cls, "stop", _keep_running)
+    for name in ("textFile", "wholeTextFiles", "binaryFiles", "setCheckpointDir", "addFile", "addPyFile"):
+        wrap(cls, name, lambda real, self, path, *a, **kw: real(self, spark_paths.local(path), *a, **kw))
+    wrap(RDD, "saveAsTextFile", lambda real, self, path, *a, **kw: real(self, spark_paths.local(path), *a, **kw))
+
+
+def _sql(classes):
     def sql(real, self, sqlQuery, args=None, **kwargs):
         from flowctl_rt import spark_statements
 
-        frame = spark_statements.run(catalog, sqlQuery, args, lambda text: real(self, text, args, **kwargs))
+        frame = spark_statements.run(catalog, sqlQuery, args, lambda text: classes.run(real, self, text, args, **kwargs))
         spark_facts.statement(catalog, sqlQuery, frame)
         return frame
 
-    wrap(cls, "sql", sql)
-    wrap(cls, "table", lambda real, self, tableName: spark_facts.opened(real(self, known(tableName))))
+    wrap(classes.session, "sql", sql)
+    if classes.has_table:
+        wrap(classes.session, "table", lambda real, self, tableName: spark_facts.opened(real(self, known(tableName))))
 
 
 def known(name):
@@ -109,32 +119,23 @@ def _options(real, self, **options):
     return self
 
 
-def _paths(session):
-    from pyspark.sql.readwriter import DataFrameReader, DataFrameWriter
-    from pyspark.sql.streaming.readwriter import DataStreamReader, DataStreamWriter
+def _paths(classes):
+    from flowctl_rt import spark_files
+    from flowctl_rt.spark_classes import FORMATS
 
-    formats = ("csv", "json", "parquet", "orc", "text", "xml")
     for cls, names in (
-        (DataFrameReader, ("load",) + formats), (DataStreamReader, ("load",) + formats),
-        (DataFrameWriter, ("save",) + formats), (DataStreamWriter, ("start",)),
+        (classes.reader, ("load",) + FORMATS), (classes.stream_reader, ("load",) + FORMATS),
+        (classes.writer, ("save",) + FORMATS), (classes.stream_writer, ("start",)),
     ):
         for name in names:
             wrap(cls, name, _path_first)
         wrap(cls, "option", _option)
         wrap(cls, "options", _options)
-    wrap(DataFrameReader, "parquet", lambda real, self, *paths, **kw: real(self, *[spark_paths.local(p) for p in paths], **kw))
-    wrap(DataFrameReader, "orc", _path_first)
-    for name in ("load",) + formats:
-        wrap(DataFrameReader, name, _opened)
-    context = type(session.sparkContext)
-    for name in ("textFile", "wholeTextFiles", "binaryFiles", "setCheckpointDir", "addFile", "addPyFile"):
-        wrap(context, name, lambda real, self, path, *a, **kw: real(self, spark_paths.local(path), *a, **kw))
-    from pyspark.rdd import RDD
-
-    wrap(RDD, "saveAsTextFile", lambda real, self, path, *a, **kw: real(self, spark_paths.local(path), *a, **kw))
-    from flowctl_rt import spark_files
-
-    spark_files.install(DataStreamReader)
+    wrap(classes.reader, "parquet", lambda real, self, *paths, **kw: real(self, *[spark_paths.local(p) for p in paths], **kw))
+    wrap(classes.reader, "orc", _path_first)
+    for name in classes.opens:
+        wrap(classes.reader, name, _opened)
+    spark_files.install(classes.stream_reader)
 
 
 def _display(self, *args, **kwargs):
@@ -144,21 +145,17 @@ def _display(self, *args, **kwargs):
     namespace.get("display")(self, *args, **kwargs)
 
 
-def _names(session):
-    from pyspark.sql.readwriter import DataFrameReader, DataFrameWriter
-    from pyspark.sql.streaming.readwriter import DataStreamReader, DataStreamWriter
-
-    wrap(DataFrameReader, "table", _read)
-    wrap(DataFrameReader, "table", _opened)
-    wrap(DataStreamReader, "table", _read)
-    wrap(DataFrameWriter, "saveAsTable", _written)
-    wrap(DataFrameWriter, "insertInto", _read)
-    wrap(DataStreamWriter, "toTable", _written)
-    frame = type(session.range(0))
-    wrap(frame, "writeTo", lambda real, self, table: _Remembering(real(self, known(table)), table))
-    wrap(frame, "mergeInto", _read)
-    frame.display = _display
-    _catalog_api(type(session.catalog))
+def _names(classes):
+    wrap(classes.reader, "table", _read)
+    wrap(classes.reader, "table", _opened)
+    wrap(classes.stream_reader, "table", _read)
+    wrap(classes.writer, "saveAsTable", _written)
+    wrap(classes.writer, "insertInto", _read)
+    wrap(classes.stream_writer, "toTable", _written)
+    wrap(classes.frame, "writeTo", lambda real, self, table: _Remembering(real(self, known(table)), table))
+    wrap(classes.frame, "mergeInto", _read)
+    classes.frame.display = _display
+    _catalog_api(classes.catalog)
 
 
 class _Remembering:
@@ -219,17 +216,15 @@ def _catalog_api(cls):
     wrap(cls, "listFunctions", in_schema)
     for name in ("getTable", "refreshTable", "cacheTable", "uncacheTable", "isCached", "listColumns", "recoverPartitions", "getFunction"):
         wrap(cls, name, _read)
-    for name in ("createTable", "createExternalTable"):
-        wrap(cls, name, _written)
+    wrap(cls, "createTable", _written)  # createExternalTable ends in it
 
 
-def _errors():
+def _errors(classes):
     """Errors speak of the names that people wrote, once: PySpark would log each in full beside."""
     import logging
 
     logging.getLogger("SQLQueryContextLogger").disabled = True
     try:
-        from pyspark.errors.exceptions.captured import CapturedException
+        wrap(classes.error(), "__str__", lambda real, self: catalog.names.unfold(real(self)))
     except ImportError:
-        return
-    wrap(CapturedException, "__str__", lambda real, self: catalog.names.unfold(real(self)))
+        pass  # a Spark before 3.5 has them elsewhere

@@ -57,8 +57,12 @@ def minor(folder):
 
 
 def key(folder):
-    """Tasks of other versions do not share a driver; each has workers of its own interpreter."""
-    return hashlib.sha256("\n".join([version(folder)] + delta(folder)).encode()).hexdigest()[:8]
+    """Tasks of other versions do not share a driver; each has workers of its own
+    interpreter, but under Spark Connect, whose server has one for all."""
+    from flowctl_rt.spark_attach import connects
+
+    same = [version(folder)] + delta(folder) + ([sys.executable] if connects() else [])
+    return hashlib.sha256("\n".join(same).encode()).hexdigest()[:8]
 
 
 def delta(folder):

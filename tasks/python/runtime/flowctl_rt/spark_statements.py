@@ -108,7 +108,7 @@ def enter(catalog, name, schema=None):
         if name.lower() != "samples":
             warn("schema %s.%s was not here and is made empty; a workspace would refuse to use it" % (name, schema))
     catalog.names.catalog, catalog.names.schema = name, schema
-    catalog.session._jsparkSession.sql("USE " + back(folded(name, schema)))
+    catalog.java.sql("USE " + back(folded(name, schema)))
 
 
 def _use_catalog(s):
@@ -242,7 +242,7 @@ def _create_named(s):
 def _drop(s):
     kind = s.words[1]
     target = s.names.table(s.name_after(kind))
-    temporary = s.catalog.session._jsparkSession.catalog()
+    temporary = s.catalog.java.catalog()
     if target and kind != "FUNCTION" and len(s.name_after(kind)) == 1 and temporary.tableExists(target[2]) and _is_temporary(s, target[2]):
         return s.plain()
     done = s.plain()
@@ -252,7 +252,7 @@ def _drop(s):
 
 
 def _is_temporary(s, name):
-    return s.catalog.session._jsparkSession.catalog().getTable(name).isTemporary()
+    return s.catalog.java.catalog().getTable(name).isTemporary()
 
 
 def _alter_table(s):

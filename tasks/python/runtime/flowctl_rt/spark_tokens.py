@@ -169,12 +169,30 @@ def _ends(now):
 
 def parameters(sql):
     """The names of the :name markers of a text."""
-    all_tokens, found = tokens(sql), []
-    for i, t in enumerate(all_tokens[:-1]):
-        before = all_tokens[i - 1].text if i else ""
-        follows = all_tokens[i + 1]
-        if t.text == ":" and before != ":" and follows.kind == WORD and follows.text not in found:
-            if i and all_tokens[i - 1].kind in (WORD, NAME) or before == "]" or before == ")":
-                continue  # a path into a JSON column
-            found.append(follows.text)
-    return found
+    toks = tokens(sql)
+    return list(dict.fromkeys(toks[i + 1].text for i in range(len(toks) - 1) if marks(toks, i)))
+
+
+def marks(toks, i):
+    """Whether the colon of a :name marker is at a place: not that of a path into a JSON column."""
+    if toks[i].text != ":" or i + 1 == len(toks) or toks[i + 1].kind != WORD:
+        return False
+    before = toks[i - 1] if i else None
+    return before is None or before.kind not in (WORD, NAME) and before.text not in (":", "]", ")")
+
+
+def bound(sql, args, literal):
+    """A statement with values in the places of its :name markers, or of its ? in
+    their order. literal(value) is a value's text; what has none stays."""
+    toks, out, i = tokens(sql), [], 0
+    named, rest = args if isinstance(args, dict) else {}, list(args) if isinstance(args, (list, tuple)) else []
+    while i < len(toks):
+        if marks(toks, i) and toks[i + 1].text in named:
+            i += 1
+            out.append(literal(named[toks[i].text]))
+        elif toks[i].kind == MARK and toks[i].text == "?" and rest:
+            out.append(literal(rest.pop(0)))
+        else:
+            out.append(toks[i].text)
+        i += 1
+    return "".join(out)
