@@ -10,7 +10,7 @@ current schema, so what is done there is done for both.
 import os
 import sys
 
-from flowctl_rt import spark_attach, spark_profile
+from flowctl_rt import attempt, spark_attach, spark_profile
 from flowctl_rt.spark_tokens import bound, quoted
 
 # The packages that a client needs beside PySpark's own, by the modules that they bring.
@@ -119,10 +119,13 @@ def attach(control):
     from urllib.parse import quote
     from uuid import NAMESPACE_URL, uuid5
 
+    from py4j.java_gateway import java_import
+
     jvm, who = control.jvm, spark_attach.name()
     url, user = address(jvm), spark_attach.settings().get("user") or "flowctl"
     number = str(uuid5(NAMESPACE_URL, who))  # the same after dbutils.library.restartPython
     service = jvm.org.apache.spark.sql.connect.service
+    java_import(jvm, "org.apache.spark.api.python.*")  # as PySpark's own gateway has it
     _jvm, _holder = jvm, service.SparkConnectService.getOrCreateIsolatedSession(user, number, jvm.scala.Option.empty())
     behind, kept = _holder.session(), jvm.System.getProperties()
     kept.put(who, behind)
@@ -167,6 +170,25 @@ def java_frame(frame):
     message = frame._plan.to_proto(_session.client).root.SerializeToString()
     plan = _planner().transformRelation(_jvm.org.apache.spark.connect.proto.Relation.parseFrom(message))
     return _jvm.org.apache.spark.sql.classic.Dataset.ofRows(_holder.session(), plan)
+
+
+def frame(java):
+    """A data frame of the client that is one of the JVM."""
+    from uuid import uuid4
+
+    number = str(uuid4())
+    _holder.cacheDataFrameById(number, java)
+    return _session._create_remote_dataframe(number)
+
+
+def java_column(column):
+    """The column of the JVM that the server would make of one of the client's."""
+    return _jvm.org.apache.spark.sql.classic.ExpressionUtils.column(_expression(column))
+
+
+def own_jobs():
+    """What this thread does in the JVM from here on is cancelled with the task."""
+    _jvm.org.apache.spark.SparkContext.getOrCreate().setJobGroup(spark_attach.name(), "task " + str(attempt().context.get("task_key", "")), False)
 
 
 def _expression(column):

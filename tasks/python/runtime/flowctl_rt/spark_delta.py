@@ -1,5 +1,5 @@
 """Delta's own classes take three-level names and Databricks' paths."""
-from flowctl_rt import spark_paths
+from flowctl_rt import spark_attach, spark_paths
 
 
 def change(module):
@@ -9,13 +9,17 @@ def change(module):
     from flowctl_rt.wrapping import wrap
 
     spark.session()
+    if spark_attach.connects():
+        from flowctl_rt import spark_connect_delta
+
+        spark_connect_delta.change(module)
     table, builder = module.DeltaTable, module.DeltaTableBuilder
-    wrap(table, "forName", lambda real, cls, session, name: real(cls, session, known(name)))
-    wrap(table, "forPath", lambda real, cls, session, path, *a, **kw: real(cls, session, spark_paths.local(path), *a, **kw))
-    wrap(table, "isDeltaTable", lambda real, cls, session, identifier: real(cls, session, spark_paths.local(identifier)))
+    wrap(table, "forName", lambda real, cls, sparkSession, tableOrViewName: real(cls, sparkSession, known(tableOrViewName)))
+    wrap(table, "forPath", lambda real, cls, sparkSession, path, *a, **kw: real(cls, sparkSession, spark_paths.local(path), *a, **kw))
+    wrap(table, "isDeltaTable", lambda real, cls, sparkSession, identifier: real(cls, sparkSession, spark_paths.local(identifier)))
     for name in ("clone", "cloneAtVersion", "cloneAtTimestamp"):
         wrap(table, name, _cloned)
-    wrap(table, "convertToDelta", lambda real, cls, session, identifier, *a: real(cls, session, known(identifier), *a))
+    wrap(table, "convertToDelta", lambda real, cls, sparkSession, identifier, *a, **kw: real(cls, sparkSession, known(identifier), *a, **kw))
 
     def named(real, self, identifier):
         self._flowctl_name = identifier

@@ -34,7 +34,14 @@ public class FlowctlReads implements org.apache.spark.sql.util.QueryExecutionLis
 
   public void onSuccess(String what, QueryExecution q, long nanos) { see(q); }
 
-  public void onFailure(String what, QueryExecution q, Exception e) { see(q); }
+  public void onFailure(String what, QueryExecution q, Exception e) {
+    try {
+      q.assertAnalyzed();
+    } catch (Throwable none) {
+      return; // Spark Connect runs a query whose names are wrong, which has read nothing
+    }
+    see(q);
+  }
 
   private synchronized void see(QueryExecution q) {
     try {
