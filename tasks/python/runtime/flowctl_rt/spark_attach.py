@@ -192,6 +192,16 @@ def session():
         raise died from e
 
 
+def join(life, session):
+    """In a process that is none of the task's own, with a session of Spark Connect that is: know what is behind it."""
+    global _life, _connection, _java
+    from flowctl_rt import spark_connect, spark_patch
+
+    _life, _connection = life, _wait(life)
+    _java = spark_connect.join(session, _gateway(*_connection))
+    spark_patch.install(session, _java)
+
+
 def _attach():
     global _lock, _java
     _lock = open(os.path.join(_life, "tasks", "%d-%d" % (os.getpid(), time.time() * 1000)), "w")

@@ -1,5 +1,6 @@
 """The classes of PySpark that a session's code meets: a session of the JVM and
 one of Spark Connect have each their own, with the same methods."""
+from flowctl_rt.wrapping import wrap
 
 FORMATS = ("csv", "json", "parquet", "orc", "text", "xml")
 
@@ -37,6 +38,7 @@ class Connect:
         self.session, self.catalog, self.frame = type(session), type(session.catalog), type(session.range(0))
         self.reader, self.writer = DataFrameReader, DataFrameWriter
         self.stream_reader, self.stream_writer = DataStreamReader, DataStreamWriter
+        wrap(DataStreamWriter, "foreachBatch", _ship)
         self.opens, self.has_table = ("load",), False  # the others end in the reader's load and table
 
     def run(self, real, session, text, args, **kwargs):
@@ -49,6 +51,12 @@ class Connect:
         from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 
         return SparkConnectGrpcException
+
+
+def _ship(real, self, func):
+    from flowctl_rt import spark_batch
+
+    return real(self, spark_batch.shipped(func))
 
 
 def of(session):

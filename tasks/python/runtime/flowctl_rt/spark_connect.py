@@ -115,25 +115,40 @@ def _client(url):
 
 def attach(control):
     """The task's session, and (JVM, the session that the server has for it there)."""
-    global _session, _holder, _jvm
     from urllib.parse import quote
     from uuid import NAMESPACE_URL, uuid5
-
-    from py4j.java_gateway import java_import
 
     jvm, who = control.jvm, spark_attach.name()
     url, user = address(jvm), spark_attach.settings().get("user") or "flowctl"
     number = str(uuid5(NAMESPACE_URL, who))  # the same after dbutils.library.restartPython
-    service = jvm.org.apache.spark.sql.connect.service
-    java_import(jvm, "org.apache.spark.api.python.*")  # as PySpark's own gateway has it
-    _jvm, _holder = jvm, service.SparkConnectService.getOrCreateIsolatedSession(user, number, jvm.scala.Option.empty())
-    behind, kept = _holder.session(), jvm.System.getProperties()
-    kept.put(who, behind)
+    java = _know(jvm, user, number)
+    kept = jvm.System.getProperties()
+    kept.put(who, java[1])
     kept.put(who + ".connect", _holder)
-    behind.conf().set("spark.sql.connect.serverStacktrace.enabled", "false")  # the driver's log has it; a classic session hides it too
-    _worker_paths(behind.artifactManager())
-    _session = _client("%s;user_id=%s;session_id=%s" % (url, quote(user, safe=""), number))
-    return _session, (jvm, behind)
+    java[1].conf().set("spark.sql.connect.serverStacktrace.enabled", "false")  # the driver's log has it; a classic session hides it too
+    _worker_paths(java[1].artifactManager())
+    return _of_task(_client("%s;user_id=%s;session_id=%s" % (url, quote(user, safe=""), number))), java
+
+
+def join(session, control):
+    """Take a client's session that somebody else has made; (JVM, the session there)."""
+    return _know(control.jvm, _of_task(session).client._user_id, session.session_id)
+
+
+def _of_task(session):
+    global _session
+    _session = session
+    return session
+
+
+def _know(jvm, user, number):
+    global _holder, _jvm
+    from py4j.java_gateway import java_import
+
+    java_import(jvm, "org.apache.spark.api.python.*")  # as PySpark's own gateway has it
+    service = jvm.org.apache.spark.sql.connect.service
+    _jvm, _holder = jvm, service.SparkConnectService.getOrCreateIsolatedSession(user, number, jvm.scala.Option.empty())
+    return jvm, _holder.session()
 
 
 def _worker_paths(artifacts):
