@@ -35,7 +35,7 @@ def fits(home):
     if tuple(int(n) for n in minor.split(".")) < OLDEST:
         raise spark_attach.SparkUnavailable(
             "Spark Connect (--spark-connect, FLOWCTL_SPARK_CONNECT) is here with Spark 4.1, and the task's interpreter (%s) has pyspark %s: "
-            "choose one with pyspark 4.1, or run the job without it" % (sys.executable, minor)
+            "choose one with pyspark 4.1, or run the job without it" % (sys.executable, spark_profile.version(home))
         )
     need()
 
