@@ -4,7 +4,9 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -81,6 +83,32 @@ except Exception:
 	assert.Empty(l, rec.Facts("gap"))
 }
 
+// connectTwice: two tasks at once share a new driver and its server; each has a session of its own.
+func (l *lab) connectTwice() {
+	var both sync.WaitGroup
+	logs := make([]string, 2)
+	attempts := make([]tasks.Attempt, 2)
+	for i := range attempts {
+		rows := strconv.Itoa(i + 3)
+		l.notebook("both"+rows, "spark.range("+rows+").createOrReplaceTempView('mine')\nprint(spark.table('mine').count(), spark.conf.get('spark.app.id'))")
+		attempts[i] = l.attempt(jobspec.NotebookTask, `{"notebook_path":"both`+rows+`"}`)
+	}
+	for i, a := range attempts {
+		both.Go(func() {
+			res, err := l.runners[a.Task.Type].Run(l.Context(), a, taskstest.NewRecorder(nil))
+			assert.NoError(l, err)
+			assert.Equal(l, tasks.Success, res.Outcome, res.Message)
+			log, err := os.ReadFile(filepath.Join(a.Dir, "output.log"))
+			assert.NoError(l, err)
+			logs[i] = string(log)
+		})
+	}
+	both.Wait()
+	count, app, _ := strings.Cut(logs[0], " ")
+	assert.Equal(l, "3", count)
+	assert.Equal(l, "4 "+app, logs[1])
+}
+
 // connectEnds: a task that is cancelled or killed leaves nothing running and no
 // session; one whose driver dies says so.
 func (l *lab) connectEnds() {
@@ -126,7 +154,6 @@ except Exception:
     pass
 spark.range(1).count()`)
 	assert.Contains(l, l.fails("dies").Message, "SparkDriverDied: DRIVER_DIED: the Spark driver of this task is gone: it ended with exit status 9")
-	l.notebook("next", "print(spark.range(2).count())")
-	assert.Equal(l, "2\n", l.ok("next"))
+	l.connectTwice()
 	assert.Len(l, l.lives(1), 2)
 }
