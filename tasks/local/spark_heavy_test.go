@@ -96,9 +96,9 @@ print(spark.range(10).filter(col("id") == np.int64(3)).count(), spark.range(1).s
 // notebook has one of its own on the same driver.
 func (l *lab) restartAndChild(app string) {
 	l.notebook("child", "spark.range(1).createOrReplaceTempView('of_child')\ndbutils.notebook.exit(sc.applicationId)")
-	l.notebook("restart", "spark.range(4).createOrReplaceTempView('kept')\nx = 1", "dbutils.library.restartPython()",
-		"print('x' in globals(), spark.table('kept').count())\nprint(dbutils.notebook.run('./child', 0), spark.catalog.tableExists('of_child'))")
-	assert.Equal(l, "False 4\n"+app+" False\n", l.ok("restart"))
+	l.notebook("restart", "spark.range(4).createOrReplaceTempView('kept')\nspark.sql('USE main.default')\nx = 1", "dbutils.library.restartPython()",
+		"print('x' in globals(), spark.table('kept').count(), spark.catalog.currentCatalog())\nprint(dbutils.notebook.run('./child', 0), spark.catalog.tableExists('of_child'))")
+	assert.Equal(l, "False 4 main\n"+app+" False\n", l.ok("restart"))
 }
 
 // cancelled: the jobs of a cancelled task end with it.

@@ -52,17 +52,18 @@ print(spark.sql("COPY INTO main.c.copied FROM '/Volumes/main/c/in/json' FILEFORM
 print(spark.sql("select * from read_files('/Volumes/main/c/in/json', format => 'json')").collect(), spark.read.json("dbfs:/Volumes/main/c/in/json").schema.simpleString())
 # COMMAND ----------
 spark.range(5).createOrReplaceTempView("mine")
+spark.sql("USE main.c")
 spark.stop()
 dbutils.jobs.taskValues.set("rows", spark.table("mine").count())
 x = 1
 # COMMAND ----------
 dbutils.library.restartPython()
 # COMMAND ----------
-print("x" in globals(), spark.table("mine").count(), spark.range(2).toPandas().shape)
+print("x" in globals(), spark.table("mine").count(), spark.range(2).toPandas().shape, spark.catalog.currentCatalog(), spark.table("m").count())
 # COMMAND ----------
 from delta.tables import DeltaTable
 def keep(frame, batch):
-    frame.write.mode("append").saveAsTable("main.c.seen")
+    frame.write.mode("append").saveAsTable("seen")
     DeltaTable.forName(frame.sparkSession, "main.c.m").alias("t").merge(frame.alias("f"), "t.id = f.id").whenMatchedDelete().execute()
 spark.range(3).write.saveAsTable("main.c.source")
 q = spark.readStream.table("main.c.source").writeStream.queryName("kept").foreachBatch(keep).trigger(availableNow=True).option("checkpointLocation", "dbfs:/ck/1").start()

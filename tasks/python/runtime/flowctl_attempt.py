@@ -100,9 +100,8 @@ class Hooks:
 
     names = {
         "pyspark.context": "spark_import", "pyspark.sql.utils": "spark_import", "pyspark.sql.session": "spark_import",
-        "pyspark.sql.connect.session": "spark_import",
-        "pyspark.ml.util": "spark_ml", "pyspark.ml.connect.readwrite": "spark_ml", "delta.tables": "spark_delta", "mlflow": "mlflow_import",
-        "mlflow.spark": "mlflow_spark", "mlflow.utils.virtualenv": "mlflow_virtualenv",
+        "pyspark.sql.connect.session": "spark_import", "pyspark.ml.util": "spark_ml", "pyspark.ml.connect.readwrite": "spark_ml",
+        "delta.tables": "spark_delta", "mlflow": "mlflow_import", "mlflow.spark": "mlflow_spark", "mlflow.utils.virtualenv": "mlflow_virtualenv",
         "pyspark.pipelines": "pipeline_define",
     }
 

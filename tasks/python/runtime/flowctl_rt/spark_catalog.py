@@ -27,15 +27,25 @@ def is_table(folder):
         return False
 
 
+CURRENT = "spark.flowctl.current"  # a session's setting: its catalog and schema, as USE has them
+
+
 class Catalog:
     def __init__(self, session, root, java):
         self.session = session  # what answers with rows
         self.root = root
-        self.names = Names()
         self.jvm, self.java = java  # the JVM, and the session there
+        left = self.java.conf().getOption(CURRENT)  # by this process before Python restarted, or by the task's own
+        self.names = Names(*left.get().split("\n")) if left.isDefined() else Names()
         self.external = self.java.sharedState().externalCatalog()
         self.properties = self.jvm.System.getProperties()
         self._other = None
+
+    def enter(self, catalog, schema):
+        """Make a schema the current one, of names and of Spark."""
+        self.names.catalog, self.names.schema = catalog, schema
+        self.java.sql("USE " + back(folded(catalog, schema)))
+        self.java.conf().set(CURRENT, "%s\n%s" % (catalog, schema))
 
     def sql(self, text, use=None):
         """Run a statement in a session apart, whose current schema is nobody's."""

@@ -107,8 +107,7 @@ def enter(catalog, name, schema=None):
         catalog.schema(name, schema)
         if name.lower() != "samples":
             warn("schema %s.%s was not here and is made empty; a workspace would refuse to use it" % (name, schema))
-    catalog.names.catalog, catalog.names.schema = name, schema
-    catalog.java.sql("USE " + back(folded(name, schema)))
+    catalog.enter(name, schema)
 
 
 def _use_catalog(s):
