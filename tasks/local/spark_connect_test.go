@@ -40,7 +40,7 @@ print(json.load(open(os.environ["FLOWCTL_CONTEXT"]))["spark"].get("connect"), os
 	a.Task.Compute.JobClusterKey = "c"
 	_, err = l.runners[jobspec.NotebookTask].Run(t.Context(), a, taskstest.NewRecorder(nil))
 	require.ErrorContains(t, err, "--spark-connect (FLOWCTL_SPARK_CONNECT): the cluster's spark_version 15.4.x-scala2.12 means Spark 3.5, "+
-		"and Spark Connect is here with Spark 4.1 and newer")
+		"and Spark Connect is here with Spark 4.0 and newer")
 }
 
 // What an interpreter lacks is named; so are the names that Spark Connect has
@@ -48,7 +48,7 @@ print(json.load(open(os.environ["FLOWCTL_CONTEXT"]))["spark"].get("connect"), os
 func TestSparkConnectWithoutSpark(t *testing.T) {
 	l := newLab(t)
 	t.Setenv(local.SparkConnect, "1")
-	l.write("old/version.py", `__version__: str = "4.0.1"`)
+	l.write("old/version.py", `__version__: str = "3.5.6"`)
 	l.write("new/version.py", `__version__: str = "4.1.4"`)
 	l.write("look.py", `
 import os
@@ -72,8 +72,8 @@ for text, args in (
 	require.Equal(t, tasks.Success, res.Outcome, log)
 	const none = ": Spark Connect has no SparkContext, RDDs or JVM, as serverless and standard compute have none; use spark, or run the job without --spark-connect\n"
 	assert.Contains(t, log, "FlowctlUnsupported sc"+none+"FlowctlUnsupported sqlContext"+none)
-	assert.Contains(t, log, "is here with Spark 4.1, and the task's interpreter")
-	assert.Contains(t, log, "has pyspark 4.0.1: choose one with pyspark 4.1, or run the job without it\n")
+	assert.Contains(t, log, "is here with Spark 4.0 and newer, and the task's interpreter")
+	assert.Contains(t, log, "has pyspark 3.5.6: choose one with pyspark 4.1, or run the job without it\n")
 	assert.Contains(t, log, "has not got (grpc_of_nobody, google_of_nobody.protobuf): add pyspark[connect] to the dependencies")
 	assert.Contains(t, log, "select 1, ':a', c:a, :b /* :a */, ::a\nselect 'x' , '?', 2, ?\nselect :a\nselect ?\n")
 }

@@ -35,8 +35,8 @@ var runtimePins = map[string][]string{
 var connectPins = []string{"grpcio>=1.76,<2", "grpcio-status>=1.76,<2", "googleapis-common-protos>=1.71", "zstandard>=0.25,<1"}
 
 // connectMinor is the oldest minor version of Spark that has a server of Spark
-// Connect among its own jars and was tried with it.
-const connectMinor = "4.1"
+// Connect among its own jars.
+const connectMinor = "4.0"
 
 // mlPins come on top where the cluster's runtime is one for machine learning:
 // the smaller ones of its packages, which code takes for granted.
@@ -85,7 +85,7 @@ func runtimePackages(compute cluster, c python.Context, connect bool, interprete
 func connectFits(compute cluster) error {
 	if minor := profileOf(compute).minor; minor < connectMinor {
 		return invalid("--spark-connect (%s): the cluster's spark_version %s means Spark %s, and Spark Connect is here with Spark %s and newer: "+
-			"name a runtime of version 18 or newer, or run the job without it", SparkConnect, compute.SparkVersion, minor, connectMinor)
+			"name a runtime of version 17 or newer, or run the job without it", SparkConnect, compute.SparkVersion, minor, connectMinor)
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
 """Spark Connect on the driver of this attempt: its server runs in the driver's
 own JVM, so that both kinds of sessions see one catalog.
 
-Seen with Spark 4.1.4: SparkConnectService can be started in a JVM that is a
+Seen with Spark 4.0.5 and 4.1.4: SparkConnectService can be started in a JVM that is a
 Py4J gateway, in about a second; it takes port 0 and tells the port; with a
 token the client wants TLS unless the host is written "localhost". Behind each
 of its sessions is one of the JVM: that has its settings, temporary views and
@@ -15,7 +15,7 @@ from flowctl_rt.spark_tokens import bound, quoted
 
 # The packages that a client needs beside PySpark's own, by the modules that they bring.
 NEEDS = ("grpc", "grpc_status", "google.protobuf", "zstandard", "pandas", "pyarrow")
-OLDEST = (4, 1)  # the first Spark that this was tried with
+OLDEST = (4, 0)  # the first Spark that has its server among its jars
 
 _session = _holder = _jvm = None  # of a task that has no other session: the client's, the server's
 
@@ -34,7 +34,7 @@ def fits(home):
     minor = spark_profile.minor(home)
     if tuple(int(n) for n in minor.split(".")) < OLDEST:
         raise spark_attach.SparkUnavailable(
-            "Spark Connect (--spark-connect, FLOWCTL_SPARK_CONNECT) is here with Spark 4.1, and the task's interpreter (%s) has pyspark %s: "
+            "Spark Connect (--spark-connect, FLOWCTL_SPARK_CONNECT) is here with Spark 4.0 and newer, and the task's interpreter (%s) has pyspark %s: "
             "choose one with pyspark 4.1, or run the job without it" % (sys.executable, spark_profile.version(home))
         )
     need()
@@ -81,7 +81,7 @@ def _start(jvm):
     import secrets
 
     token = secrets.token_hex(16)
-    context = jvm.org.apache.spark.SparkContext.getOrCreate()
+    context = spark_profile.session_builder(jvm).getOrCreate().sparkContext()  # Spark 4.0 makes its sessions of one that is there
     conf = jvm.org.apache.spark.SparkEnv.get().conf()
     conf.set("spark.connect.grpc.binding.address", "127.0.0.1").set("spark.connect.grpc.binding.port", "0")
     conf.set("spark.connect.authenticate.token", token)
