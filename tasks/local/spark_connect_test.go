@@ -23,6 +23,8 @@ func TestSparkConnectOption(t *testing.T) {
 import json, os
 print(json.load(open(os.environ["FLOWCTL_CONTEXT"]))["spark"].get("connect"), os.environ.get("SPARK_CONNECT_MODE_ENABLED"))`)
 	assert.Equal(t, "None None\n", l.ok("show"))
+	t.Setenv(local.SparkConnect, "0")
+	assert.Equal(t, "None None\n", l.ok("show"))
 	t.Setenv(local.SparkConnect, "1")
 	assert.Equal(t, "True 1\n", l.ok("show"))
 	l.write("q.sql", "SELECT 1")

@@ -9,8 +9,8 @@ import (
 	"flowctl/tasks"
 )
 
-// Variables that say how tasks get their Spark session. Set to anything, for a
-// daemon or for a run, they hold.
+// Variables that say how tasks get their Spark session. Set to anything but 0,
+// for a daemon or for a run, they hold.
 const (
 	IsolateSpark = "FLOWCTL_ISOLATE_SPARK" // each task has a driver of its own
 	SparkConnect = "FLOWCTL_SPARK_CONNECT" // sessions are Spark Connect's, as those of serverless and standard compute
@@ -30,14 +30,16 @@ func (o *Options) connects(a tasks.Attempt) bool {
 	return slices.Contains(code, a.Task.Type) && o.isSet(a, SparkConnect)
 }
 
-// isSet looks for a variable of this process, of all tasks, or of a run.
+// isSet looks for a variable of this process, of all tasks, and of a run; the
+// last one counts.
 func (o *Options) isSet(a tasks.Attempt, name string) bool {
+	set := false
 	for _, list := range [][]string{os.Environ(), o.Env, a.Code.Env} {
 		for _, v := range list {
-			if value, ok := strings.CutPrefix(v, name+"="); ok && value != "" {
-				return true
+			if value, ok := strings.CutPrefix(v, name+"="); ok {
+				set = value != "" && value != "0"
 			}
 		}
 	}
-	return false
+	return set
 }

@@ -63,7 +63,7 @@ def java_frame(frame):
         return getattr(frame, "_jdf", None)
     from flowctl_rt import spark_connect
 
-    return spark_connect.java_frame(frame)
+    return spark_connect.bridge.java_frame(frame)
 
 
 def start():

@@ -45,7 +45,7 @@ class Connect:
         """Spark's own sql()."""
         from flowctl_rt import spark_connect
 
-        return real(session, spark_connect.statement(text, args), **kwargs)
+        return real(session, spark_connect.bridge.statement(text, args), **kwargs)
 
     def error(self):
         from pyspark.errors.exceptions.connect import SparkConnectGrpcException

@@ -10,14 +10,13 @@ current schema, so what is done there is done for both.
 import os
 import sys
 
-from flowctl_rt import attempt, spark_attach, spark_profile
-from flowctl_rt.spark_tokens import bound, quoted
+from flowctl_rt import spark_attach, spark_profile
 
 # The packages that a client needs beside PySpark's own, by the modules that they bring.
 NEEDS = ("grpc", "grpc_status", "google.protobuf", "zstandard", "pandas", "pyarrow")
 OLDEST = (4, 0)  # the first Spark that has its server among its jars
 
-_session = _holder = _jvm = None  # of a task that has no other session: the client's, the server's
+bridge = None  # spark_bridge.Bridge of a task that has no other session
 
 
 def session():
@@ -119,36 +118,31 @@ def attach(control):
     from uuid import NAMESPACE_URL, uuid5
 
     jvm, who = control.jvm, spark_attach.name()
-    url, user = address(jvm), spark_attach.settings().get("user") or "flowctl"
+    user = spark_attach.settings().get("user") or "flowctl"
     number = str(uuid5(NAMESPACE_URL, who))  # the same after dbutils.library.restartPython
-    java = _know(jvm, user, number)
+    session = _client("%s;user_id=%s;session_id=%s" % (address(jvm), quote(user, safe=""), number))
+    java = join(session, control)
     kept = jvm.System.getProperties()
     kept.put(who, java[1])
-    kept.put(who + ".connect", _holder)
+    kept.put(who + ".connect", bridge.holder)
     java[1].conf().set("spark.sql.connect.serverStacktrace.enabled", "false")  # the driver's log has it; a classic session hides it too
     _worker_paths(java[1].artifactManager())
-    return _of_task(_client("%s;user_id=%s;session_id=%s" % (url, quote(user, safe=""), number))), java
+    return session, java
 
 
 def join(session, control):
-    """Take a client's session that somebody else has made; (JVM, the session there)."""
-    return _know(control.jvm, _of_task(session).client._user_id, session.session_id)
-
-
-def _of_task(session):
-    global _session
-    _session = session
-    return session
-
-
-def _know(jvm, user, number):
-    global _holder, _jvm
+    """Know what is behind a client's session: (JVM, the session there)."""
+    global bridge
     from py4j.java_gateway import java_import
 
+    from flowctl_rt.spark_bridge import Bridge
+
+    jvm = control.jvm
     java_import(jvm, "org.apache.spark.api.python.*")  # as PySpark's own gateway has it
-    service = jvm.org.apache.spark.sql.connect.service
-    _jvm, _holder = jvm, service.SparkConnectService.getOrCreateIsolatedSession(user, number, jvm.scala.Option.empty())
-    return jvm, _holder.session()
+    service = jvm.org.apache.spark.sql.connect.service.SparkConnectService
+    holder = service.getOrCreateIsolatedSession(session.client._user_id, session.session_id, jvm.scala.Option.empty())
+    bridge = Bridge(session, jvm, holder)
+    return jvm, holder.session()
 
 
 def _worker_paths(artifacts):
@@ -164,65 +158,13 @@ def _worker_paths(artifacts):
 
 def close():
     """Let go of the client, while its server is there: its threads wait for answers when Python ends."""
-    if _session is not None:
-        _session.release_session_on_close = False  # cancel does that
-        stop = type(_session).stop
-        getattr(stop, "__wrapped__", stop)(_session)
+    if bridge is not None:
+        bridge.session.release_session_on_close = False  # cancel does that
+        stop = type(bridge.session).stop
+        getattr(stop, "__wrapped__", stop)(bridge.session)
 
 
 def close_session(jvm, holder):
     """End a session of the server, with all that it runs."""
     service = jvm.org.apache.spark.sql.connect.service
     _module(service, "SparkConnectService").sessionManager().closeSession(holder.key(), False)
-
-
-# Between the client's objects and those of the JVM.
-
-def java_frame(frame):
-    """The data frame of the JVM that the server would make of one of the client's; None if it is no such frame."""
-    if not hasattr(frame, "_plan"):
-        return None
-    message = frame._plan.to_proto(_session.client).root.SerializeToString()
-    plan = _planner().transformRelation(_jvm.org.apache.spark.connect.proto.Relation.parseFrom(message))
-    return _jvm.org.apache.spark.sql.classic.Dataset.ofRows(_holder.session(), plan)
-
-
-def frame(java):
-    """A data frame of the client that is one of the JVM."""
-    from uuid import uuid4
-
-    number = str(uuid4())
-    _holder.cacheDataFrameById(number, java)
-    return _session._create_remote_dataframe(number)
-
-
-def java_column(column):
-    """The column of the JVM that the server would make of one of the client's."""
-    return _jvm.org.apache.spark.sql.classic.ExpressionUtils.column(_expression(column))
-
-
-def own_jobs():
-    """What this thread does in the JVM from here on is cancelled with the task."""
-    _jvm.org.apache.spark.SparkContext.getOrCreate().setJobGroup(spark_attach.name(), "task " + str(attempt().context.get("task_key", "")), False)
-
-
-def _expression(column):
-    """What the server makes of a column, before it knows of any table."""
-    message = column.to_plan(_session.client).SerializeToString()
-    return _planner().transformExpression(_jvm.org.apache.spark.connect.proto.Expression.parseFrom(message))
-
-
-def literal(value):
-    """A parameter's value as SQL has it."""
-    from pyspark.sql.connect.functions import lit
-
-    return quoted(value) if isinstance(value, str) else _expression(lit(value)).sql()
-
-
-def statement(text, args):
-    """A statement without parameters: the server's parser, which is Delta's, leaves those of Spark 4.1 unfilled."""
-    return bound(text, args, literal) if args else text
-
-
-def _planner():
-    return _jvm.org.apache.spark.sql.connect.planner.SparkConnectPlanner(_holder, _jvm.scala.Option.empty())

@@ -23,7 +23,7 @@ class Frame:
     """Stands in Delta's module for PySpark's DataFrame: what is made as one of the JVM is one of the client's."""
 
     def __new__(cls, java, session):
-        return spark_connect.frame(java)
+        return spark_connect.bridge.frame(java)
 
 
 class Given(Frame):
@@ -31,7 +31,7 @@ class Given(Frame):
 
     def __new__(cls, frame):
         made = object.__new__(cls)
-        made._jdf = spark_connect.java_frame(frame)
+        made._jdf = spark_connect.bridge.java_frame(frame)
         return made
 
 
@@ -53,7 +53,7 @@ class Functions:
 def _held(value):
     from pyspark.sql.connect.column import Column as Remote
 
-    return Column(spark_connect.java_column(value)) if isinstance(value, Remote) else value
+    return Column(spark_connect.bridge.java_column(value)) if isinstance(value, Remote) else value
 
 
 def change(module):
@@ -80,7 +80,7 @@ def _asked(real, *args, **kwargs):
     """A method whose work is done in the JVM: cancelled with the task, and its errors are as the client's are."""
     from py4j.protocol import Py4JJavaError
 
-    spark_connect.own_jobs()
+    spark_connect.bridge.own_jobs()
     try:
         return real(*args, **kwargs)
     except Py4JJavaError as e:
