@@ -19,8 +19,7 @@ def install(session, java):
     catalog.schema("hive_metastore", "default")
     classes = spark_classes.of(session)
     wrap(classes.session, "stop", _keep_running)
-    if isinstance(classes, spark_classes.Classic):
-        _context(type(session.sparkContext))
+    classes.change(session, _keep_running)
     _sql(classes)
     _paths(classes)
     _names(classes)
@@ -30,16 +29,6 @@ def install(session, java):
 def _keep_running(real, self):
     """The driver is not this task's alone: stop() of session or context does nothing but say so."""
     warn_once("spark.stop() does nothing here: the driver is shared with the other tasks of the run and ends with it")
-
-
-def _context(cls):
-    """What only a session of the JVM has."""
-    from pyspark.rdd import RDD
-
-    wrap(cls, "stop", _keep_running)
-    for name in ("textFile", "wholeTextFiles", "binaryFiles", "setCheckpointDir", "addFile", "addPyFile"):
-        wrap(cls, name, lambda real, self, path, *a, **kw: real(self, spark_paths.local(path), *a, **kw))
-    wrap(RDD, "saveAsTextFile", lambda real, self, path, *a, **kw: real(self, spark_paths.local(path), *a, **kw))
 
 
 def _sql(classes):
