@@ -45,10 +45,10 @@ class Connection:
 
     def _enter(self, name, schema):
         """The catalog and schema to begin with; dbt makes the schema itself where it is missing."""
-        from flowctl_rt import spark_statements
+        from flowctl_rt import spark_schemas
 
         with _making:
-            spark_statements.enter(self.catalog, name, schema if self.catalog.schema(name, schema) else "default")
+            spark_schemas.enter(self.catalog, name, schema if self.catalog.schema(name, schema) else "default")
 
     def cursor(self, *args, **kwargs):
         return Cursor(self)

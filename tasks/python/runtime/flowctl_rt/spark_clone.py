@@ -14,14 +14,14 @@ def wanted(s):
 
 def query(s):
     """The statement's text with CREATE TABLE ... AS SELECT in the place of the clone."""
-    from flowctl_rt.spark_statements import _error
+    from flowctl_rt.spark_statement import refusal
 
     toks = [t for t in tokens("".join(t.text for t in s.rewriter.toks)) if t.kind != SPACE]
     place = next(i for i, t in enumerate(toks) if t.upper == "CLONE")
     source = chain_at(toks, place + 1)
     head = toks[:place - 1] if toks[place - 1].upper == "DEEP" else toks[:place]
     if source is None or len(head) < 3:
-        raise _error("PARSE_SYNTAX_ERROR", "CLONE: a name is missing")
+        raise refusal("PARSE_SYNTAX_ERROR", "CLONE: a name is missing")
     warn_once("DEEP CLONE writes the source's rows anew here; it has no history of the source")
     name = ".".join(back(p) for p in source.parts)
     detail = s.catalog.session.sql("DESCRIBE DETAIL " + name).first()

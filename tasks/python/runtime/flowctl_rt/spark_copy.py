@@ -56,9 +56,9 @@ class Copy:
             raise self.wrong("FILES and PATTERN exclude each other")
 
     def wrong(self, why):
-        from flowctl_rt.spark_statements import _error
+        from flowctl_rt.spark_statement import refusal
 
-        return _error("PARSE_SYNTAX_ERROR", "COPY INTO: " + why)
+        return refusal("PARSE_SYNTAX_ERROR", "COPY INTO: " + why)
 
     # Reading the statement.
 

@@ -88,7 +88,7 @@ def _schemata(catalog, name, schema):
 
 
 def _volumes(catalog, name, schema):
-    from flowctl_rt.spark_show import volumes_of
+    from flowctl_rt.spark_volumes import volumes_of
 
     return [[name, schema, v, "MANAGED", _owner(), None] for v in volumes_of(name, schema)]
 

@@ -191,9 +191,9 @@ def _catalog_api(cls):
         return catalog.schema(*schema(dbName))
 
     def enter(where):
-        from flowctl_rt import spark_statements
+        from flowctl_rt import spark_schemas
 
-        spark_statements.enter(catalog, *where)
+        spark_schemas.enter(catalog, *where)
 
     wrap(cls, "currentCatalog", lambda real, self: names().catalog)
     wrap(cls, "currentDatabase", lambda real, self: names().schema)

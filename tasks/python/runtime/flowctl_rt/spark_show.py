@@ -1,46 +1,17 @@
 """What SHOW, DESCRIBE and LIST answer on a workspace and Spark does not know."""
 import os
 
-from flowctl_rt import paths
-from flowctl_rt.spark_names import back, chain_at, folded
+from flowctl_rt.spark_names import back, folded
+from flowctl_rt.spark_statement import refusal
 from flowctl_rt.spark_tokens import quoted
-
-
-def volumes(s):
-    """SHOW VOLUMES [IN schema] [LIKE pattern]."""
-    c, schema = s.names.catalog, s.names.schema
-    if len(s.toks) > 3 and s.words[2] in ("IN", "FROM"):
-        c, schema = s.names.schema_of(chain_at(s.toks, 3).parts)
-    like = s.like()
-    return s.rows(["database", "volume_name"], [[schema, v] for v in volumes_of(c, schema) if like(v)])
-
-
-def volumes_of(catalog, schema):
-    folder = paths.local("/Volumes/%s/%s" % (catalog, schema))
-    if not os.path.isdir(folder):
-        return []
-    return sorted(n for n in os.listdir(folder) if os.path.isdir(os.path.join(folder, n)))
 
 
 def describe_catalog(s):
     """DESCRIBE CATALOG [EXTENDED] name."""
-    from flowctl_rt.spark_statements import _error
-
     name = s.name_after("EXTENDED" if s.has("CATALOG", "EXTENDED") else "CATALOG")[0]
     if name.lower() not in [c.lower() for c in s.catalog.catalogs()]:
-        raise _error("CATALOG_NOT_FOUND", "The catalog `%s` cannot be found." % name)
+        raise refusal("CATALOG_NOT_FOUND", "The catalog `%s` cannot be found." % name)
     return s.rows(["info_name", "info_value"], [["Catalog Name", name], ["Comment", ""], ["Owner", ""], ["Catalog Type", "Regular"]])
-
-
-def describe_volume(s):
-    """DESCRIBE VOLUME name."""
-    from flowctl_rt.spark_statements import _error, _volume_folder
-
-    folder, name = _volume_folder(s)
-    if not os.path.isdir(folder):
-        raise _error("VOLUME_NOT_FOUND", "The volume %s cannot be found." % name)
-    c, schema, v = name.split(".")
-    return s.rows(["name", "catalog", "database", "owner", "storageLocation", "volumeType", "comment"], [[v, c, schema, "", "file:" + folder, "MANAGED", ""]])
 
 
 def files(s):
