@@ -246,7 +246,11 @@ def cancel(jvm, who):
     jsession = kept.remove(who)
     kept.remove(who + ".reads")
     holder = kept.remove(who + ".connect")
-    jvm.org.apache.spark.SparkContext.getOrCreate().cancelJobGroup(who)
+    context = jvm.org.apache.spark.SparkContext.getOrCreate()
+    if context.version().startswith("3."):
+        context.cancelJobGroup(who)
+    else:  # a thread of the JVM may be on the way to its first job yet
+        context.cancelJobGroupAndFutureJobs(who)
     if jsession is None:
         return
     if holder is not None:  # ends what it runs, too
