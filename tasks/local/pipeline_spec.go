@@ -171,10 +171,15 @@ func (t *translator) add(path string) error {
 }
 
 // environment are the packages that the pipeline asks for: by its environment,
-// and by %pip in its notebooks.
+// and by %pip in its notebooks. SQL imports nothing, so that a pipeline of SQL
+// files alone gets none: the published lakeflow_pipelines_sql names a project
+// that is not there.
 func (t *translator) environment() (python.PipelineEnvironment, error) {
 	e := python.PipelineEnvironment{Place: t.place + ": environment"}
-	if s := t.spec.Environment; s != nil {
+	imports := slices.ContainsFunc(t.files, func(f python.PipelineFile) bool { return f.Kind != "sql" })
+	if s := t.spec.Environment; s != nil && len(s.Dependencies) > 0 && !imports {
+		t.note(t.place + ": environment.dependencies: not installed, for the pipeline has SQL files alone, which import nothing")
+	} else if s != nil {
 		e.Version, e.Dependencies = s.EnvironmentVersion, slices.Clone(s.Dependencies)
 	}
 	for _, f := range t.files {

@@ -14,6 +14,25 @@ import (
 	"flowctl/tasks"
 )
 
+// What SQL cannot import is not installed: the folder need not be a project.
+func TestPipelineOfSQLAlone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.sql")
+	require.NoError(t, os.WriteFile(file, []byte("SELECT 1"), 0o600))
+	var notes []string
+	tr := translator{
+		place: "p", note: func(text string) { notes = append(notes, text) },
+		locate: func(_, path string) (place, error) { return place{path: path}, nil },
+		spec: pipelines.CreatePipeline{
+			Libraries:   []pipelines.PipelineLibrary{{File: &pipelines.FileLibrary{Path: file}}},
+			Environment: &pipelines.PipelinesEnvironment{Dependencies: []string{"--editable /nowhere"}},
+		},
+	}
+	p, err := tr.translate()
+	require.NoError(t, err)
+	assert.Empty(t, p.Environment.Dependencies)
+	assert.Equal(t, []string{"p: environment.dependencies: not installed, for the pipeline has SQL files alone, which import nothing"}, notes)
+}
+
 // The definition of a pipeline becomes its files, once each, the packages that
 // it and its notebooks ask for, and names with their defaults.
 func TestPipelineTranslation(t *testing.T) {
