@@ -38,6 +38,9 @@ assert list(mlflow.pyfunc.load_model("models:/%s@champion" % name).predict(frame
 
 w = WorkspaceClient()
 assert "/Users/ann@example.com/outside" in [e.name for e in w.experiments.list_experiments()]
+w.model_registry.create_model(name="legacy")
+w.model_registry.delete_model("legacy")
+assert "legacy" not in [m.name for m in w.model_registry.list_models()]
 try:
     w.api_client.do("GET", "/api/2.0/mlflow/no/such/path")
 except NotFound as e:

@@ -187,19 +187,49 @@ def _experiments(app):
         request._cached_json = (body, body)
 
 
-def _listed(store):
-    """All experiments, by the path that MLflow itself has given up and a workspace has not."""
+def _deletions(app):
+    """The SDK names what is to be deleted in the address, MLflow's server reads it from the body.
 
-    def listed():
-        from mlflow.entities import ViewType
+    Source: ModelRegistryAPI.DeleteModel and DeleteModelVersion of the SDK."""
+
+    @app.before_request
+    def named():
+        from flask import request
+
+        if request.method == "DELETE" and request.path.startswith("/api/2.0/mlflow/") and request.args and not request.get_data():
+            body = request.args.to_dict()
+            request._cached_data, request._cached_json = json.dumps(body).encode(), (body, body)
+
+
+def _listed(store):
+    """All experiments and all models, by the paths that MLflow itself has given up and a workspace has not."""
+
+    def page(field, found):
         from mlflow.utils.proto_json_utils import message_to_json
+
+        return answer({field: [json.loads(message_to_json(e.to_proto())) for e in found], "next_page_token": found.token or ""})
+
+    def experiments():
+        from mlflow.entities import ViewType
 
         q = asked()
         view = ViewType.from_string(q["view_type"]) if q.get("view_type") else ViewType.ACTIVE_ONLY
-        page = store.runs.search_experiments(view, max_results=int(q.get("max_results") or 1000), page_token=q.get("page_token") or None)
-        return answer({"experiments": [json.loads(message_to_json(e.to_proto())) for e in page], "next_page_token": page.token or ""})
+        return page("experiments", store.runs.search_experiments(view, max_results=_count(q, 1000), page_token=q.get("page_token") or None))
 
-    return listed
+    def models():
+        q = asked()
+        return page("registered_models", store.registry.search_registered_models(max_results=_count(q, 100), page_token=q.get("page_token") or None))
+
+    return experiments, models
+
+
+def _count(q, default):
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return int(q.get("max_results") or default)
+    except ValueError:
+        raise MlflowException.invalid_parameter_value("max_results: %r is no number" % q["max_results"]) from None
 
 
 def _unknown(app):
@@ -223,6 +253,7 @@ def add(app, store):
 
     collection, one, alias, versions, one_version = _models(store)
     get, transition = _legacy(store)
+    experiments, models = _listed(store)
     base = "/api/2.1/unity-catalog/models"
     for path, fn, methods in (
         (base, collection, ("GET", "POST")),
@@ -232,10 +263,12 @@ def add(app, store):
         (base + "/<full>/versions/<int:number>", one_version, ("GET", "PATCH", "DELETE")),
         ("/api/2.0/mlflow/databricks/registered-models/get", get, ("GET",)),
         ("/api/2.0/mlflow/databricks/model-versions/transition-stage", transition, ("POST",)),
-        ("/api/2.0/mlflow/experiments/list", _listed(store), ("GET",)),
+        ("/api/2.0/mlflow/experiments/list", experiments, ("GET",)),
+        ("/api/2.0/mlflow/registered-models/list", models, ("GET",)),
         ("/flowctl/model", files, ("GET",)),
         ("/flowctl/object", _exists(store), ("GET",)),
     ):
         route(app, path, fn, *methods)
     _experiments(app)
+    _deletions(app)
     _unknown(app)
