@@ -49,12 +49,25 @@ var mlPins = map[string][]string{
 	"3.5": {"scikit-learn>=1.3,<1.6", "matplotlib", "lightgbm>=4.3,<5"},
 }
 
+// sdkPin is the SDK of every runtime, for code that needs no more of one;
+// MLflow brings it with it.
+//
+// Source: the release notes of 13.3 and later, and of the serverless
+// environments.
+const sdkPin = "databricks-sdk>=0.49,<1"
+
 // runtimePackages are the packages of the runtime that an attempt needs and
 // has not got.
 func runtimePackages(compute cluster, c python.Context, connect bool, interpreter string, asked []venv.Requirement) []venv.Requirement {
 	profile := profileOf(compute)
-	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" || !profile.ml && !wantsRuntime(c) && !slices.ContainsFunc(asked, bringsRuntimeCode) {
+	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" {
 		return nil
+	}
+	if !profile.ml && !wantsRuntime(c) && !slices.ContainsFunc(asked, bringsRuntimeCode) {
+		if !wantsSDK(c) || hasPackage(interpreter, "databricks/sdk") || names(asked, "databricks-sdk") {
+			return nil
+		}
+		return []venv.Requirement{{Line: sdkPin, Field: "the runtime that the task's code asks for"}}
 	}
 	if c.Kind == kindDbt {
 		return dbtPackages(profile.minor, interpreter, asked)
@@ -133,7 +146,28 @@ func wantsRuntime(c python.Context) bool {
 		return true
 	case "notebook", "script":
 		text, err := os.ReadFile(c.Path)
-		return err == nil && (filepath.Ext(c.Path) == ".sql" || namesRuntime(text) || importsRuntime(c, text))
+		return err == nil && (filepath.Ext(c.Path) == ".sql" || namesRuntime(text) || imports(c, text, namesRuntime, true))
+	}
+	return false
+}
+
+// wantsSDK tells whether an attempt's code imports the SDK. Its module "runtime"
+// is there without: it has what a notebook finds by itself.
+func wantsSDK(c python.Context) bool {
+	if c.Kind != "notebook" && c.Kind != "script" {
+		return false
+	}
+	text, err := os.ReadFile(c.Path)
+	return err == nil && (namesSDK(text) || imports(c, text, namesSDK, false))
+}
+
+var sdkImport = regexp.MustCompile(`(?m)(?:^|[\["])[ \t]*(?:from|import)[ \t]+databricks\.sdk\b(\.runtime\b)?`)
+
+func namesSDK(text []byte) bool {
+	for _, found := range sdkImport.FindAllSubmatch(text, -1) {
+		if len(found[1]) == 0 {
+			return true
+		}
 	}
 	return false
 }

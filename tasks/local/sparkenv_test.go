@@ -150,3 +150,26 @@ func TestImportsNameTheRuntime(t *testing.T) {
 	assert.False(t, wantsRuntime(python.Context{Kind: "script", Path: filepath.Join(root, "steps", "plain.py")}))
 	assert.True(t, wantsRuntime(python.Context{Kind: "script", Path: filepath.Join(root, "steps", "way.py")}))
 }
+
+// The SDK is of every runtime: code that imports it, by itself or by a module,
+// has it without asking for it. Its runtime module is there without.
+func TestImportsOfTheSDK(t *testing.T) {
+	root := t.TempDir()
+	path := filepath.Join(root, "main.py")
+	require.NoError(t, os.WriteFile(filepath.Join(root, "way.py"), []byte("import databricks.sdk as sdk\n"), 0o600))
+	for text, want := range map[string]bool{
+		"from databricks.sdk import WorkspaceClient":                                true,
+		"    from databricks.sdk.service import jobs":                               true,
+		`"from databricks.sdk import WorkspaceClient\n",`:                           true,
+		"from way import w":                                                         true,
+		"from databricks.sdk.runtime import dbutils":                                false,
+		"import databricks.sdk.runtime\nfrom databricks.sdk.errors import NotFound": true,
+		"# from databricks.sdk import WorkspaceClient":                              false,
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		got := runtimePackages(cluster{}, python.Context{Kind: "script", Path: path}, filepath.Join(root, "bin", "python"), nil)
+		assert.Equal(t, want, len(got) == 1 && got[0].Line == sdkPin, "%s: %v", text, got)
+	}
+	require.NoError(t, os.WriteFile(path, []byte("from databricks.sdk import WorkspaceClient"), 0o600))
+	assert.Empty(t, runtimePackages(cluster{}, python.Context{Kind: "script", Path: path}, filepath.Join(root, "bin", "python"), []venv.Requirement{{Line: "databricks-sdk==0.60.0"}}))
+}

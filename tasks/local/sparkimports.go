@@ -13,21 +13,23 @@ import (
 // Jupyter notebook it stands in a JSON string.
 var importLine = regexp.MustCompile(`(?m)(?:^|\[)[ \t]*(?:"|# MAGIC )?[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+([\w., \t]+)|%run[ \t]+([^\s"\\]+))`)
 
-// importsRuntime follows what a file of code imports to the modules of the
-// job's own, beside the code and in the folders above it, and looks into those
-// for what a runtime brings.
-func importsRuntime(c python.Context, text []byte) bool {
+// imports follows what a file of code imports to the modules of the job's own,
+// beside the code and in the folders above it, and asks of each whether it
+// names something; a notebook of SQL does if sql says so.
+func imports(c python.Context, text []byte, names func([]byte) bool, sql bool) bool {
 	root := c.CodeDir
 	if in, err := filepath.Rel(root, c.Path); err != nil || strings.HasPrefix(in, "..") {
 		root = ""
 	}
-	f := importWalk{root: root, seen: map[string]bool{c.Path: true}}
+	f := importWalk{names: names, sql: sql, root: root, seen: map[string]bool{c.Path: true}}
 	return f.follow(filepath.Dir(c.Path), text)
 }
 
 type importWalk struct {
-	root string
-	seen map[string]bool // files and folders
+	names func([]byte) bool
+	sql   bool
+	root  string
+	seen  map[string]bool // files and folders
 }
 
 // manyFiles is where following ends: no job's own modules are more.
@@ -76,14 +78,17 @@ func (f *importWalk) look(path string) bool {
 	}
 	f.seen[path] = true
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
-		return anyNamesRuntime(os.DirFS(path))
+		return anyNames(os.DirFS(path), f.names)
 	}
 	for _, file := range []string{path, path + ".py", path + ".ipynb", path + ".sql"} {
 		if st, err := os.Stat(file); err != nil || !st.Mode().IsRegular() {
 			continue
 		}
+		if filepath.Ext(file) == ".sql" {
+			return f.sql
+		}
 		text, err := os.ReadFile(file)
-		return err == nil && (filepath.Ext(file) == ".sql" || namesRuntime(text) || f.follow(filepath.Dir(file), text))
+		return err == nil && (f.names(text) || f.follow(filepath.Dir(file), text))
 	}
 	return false
 }

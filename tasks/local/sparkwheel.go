@@ -24,21 +24,21 @@ func bringsRuntimeCode(r venv.Requirement) bool {
 	case r.Path == "" || err != nil:
 		return false // installing it will say what is wrong
 	case st.IsDir():
-		return anyNamesRuntime(os.DirFS(r.Path))
+		return anyNames(os.DirFS(r.Path), namesRuntime)
 	case strings.EqualFold(filepath.Ext(r.Path), ".whl"):
 		wheel, err := zip.OpenReader(r.Path)
 		if err != nil {
 			return false
 		}
 		defer func() { _ = wheel.Close() }()
-		return anyNamesRuntime(wheel)
+		return anyNames(wheel, namesRuntime)
 	}
 	return false
 }
 
-// anyNamesRuntime looks through the Python files of a tree, but for those of
-// virtual environments and other folders that are none of its packages.
-func anyNamesRuntime(tree fs.FS) bool {
+// anyNames looks through the Python files of a tree, but for those of virtual
+// environments and other folders that are none of its packages.
+func anyNames(tree fs.FS, names func([]byte) bool) bool {
 	left, found := int64(maxRead), false
 	_ = fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
 		name := d.Name()
@@ -57,7 +57,7 @@ func anyNamesRuntime(tree fs.FS) bool {
 		text, _ := io.ReadAll(io.LimitReader(f, left))
 		_ = f.Close()
 		left -= int64(len(text))
-		if found = namesRuntime(text); found || left <= 0 {
+		if found = names(text); found || left <= 0 {
 			return fs.SkipAll
 		}
 		return nil
