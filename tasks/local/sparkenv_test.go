@@ -167,9 +167,9 @@ func TestImportsOfTheSDK(t *testing.T) {
 		"# from databricks.sdk import WorkspaceClient":                              false,
 	} {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		got := runtimePackages(cluster{}, python.Context{Kind: "script", Path: path}, filepath.Join(root, "bin", "python"), nil)
+		got := runtimePackages(cluster{}, python.Context{Kind: "script", Path: path}, false, filepath.Join(root, "bin", "python"), nil)
 		assert.Equal(t, want, len(got) == 1 && got[0].Line == sdkPin, "%s: %v", text, got)
 	}
 	require.NoError(t, os.WriteFile(path, []byte("from databricks.sdk import WorkspaceClient"), 0o600))
-	assert.Empty(t, runtimePackages(cluster{}, python.Context{Kind: "script", Path: path}, filepath.Join(root, "bin", "python"), []venv.Requirement{{Line: "databricks-sdk==0.60.0"}}))
+	assert.Empty(t, runtimePackages(cluster{}, python.Context{Kind: "script", Path: path}, false, filepath.Join(root, "bin", "python"), []venv.Requirement{{Line: "databricks-sdk==0.60.0"}}))
 }
