@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -198,6 +199,32 @@ type door struct {
 	workspace *client.DatabricksClient // nil: the engine of a data directory
 }
 
+// openInTurn is openApp for a daemon. A command that has the data directory,
+// as one does that took over from a daemon that died, lets go of it when its
+// run has ended: it is waited for. Another daemon does not.
+func (e *env) openInTurn(ctx context.Context, home string, log *slog.Logger, opt appOptions) (*app, error) {
+	const mute = 5 * time.Second // for a holder that is starting or stopping
+	begin, told := time.Now(), false
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
+		a, err := e.openApp(home, opt)
+		if !errors.Is(err, store.ErrInUse) {
+			return a, err
+		}
+		switch where, ok := socketDoor(home).holder(ctx); {
+		case where != "", !ok && time.Since(begin) > mute:
+			return nil, err
+		case ok && !told:
+			told = true
+			log.Info("waiting for a command that has the data directory until its run ends", "home", home)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
 // openDoor takes the data directory, or finds who has it. A workspace that the
 // command line names is asked instead.
 func (e *env) openDoor(ctx context.Context, home string, parallel int) (*door, error) {
@@ -237,16 +264,27 @@ func socketDoor(home string) *door {
 
 // alive asks whether somebody answers.
 func (d *door) alive(ctx context.Context) bool {
+	_, ok := d.holder(ctx)
+	return ok
+}
+
+// holder asks who has the data directory: where it is on the network, which a
+// command is not, and whether it answers at all.
+func (d *door) holder(ctx context.Context) (base string, ok bool) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.base+"/flowctl/v1/ping", nil)
 	if err != nil {
-		return false
+		return "", false
 	}
 	resp, err := d.client.Do(req)
 	if err != nil {
-		return false
+		return "", false
 	}
-	_ = resp.Body.Close() // any answer will do
-	return true
+	defer resp.Body.Close() //nolint:errcheck // only read
+	var pong api.Pong
+	if resp.StatusCode != http.StatusOK || json.NewDecoder(resp.Body).Decode(&pong) != nil {
+		return d.base, true // of an older version: it may be a daemon
+	}
+	return pong.Base, true
 }
 
 func (d *door) close() error {

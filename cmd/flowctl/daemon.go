@@ -104,10 +104,13 @@ func (e *env) daemon(ctx context.Context, f daemonFlags) (err error) {
 	}
 	m := newMetrics()
 	base := f.base(listener.Addr())
-	a, err := e.openApp(home, appOptions{
+	a, err := e.openInTurn(ctx, home, log, appOptions{
 		parallel: f.parallel, base: base, hosts: f.hosts, namespacePerToken: f.namespacePerToken, log: log, meter: m.meter(),
 		notify: &notify.Options{Relay: relay},
 	})
+	if ctx.Err() != nil {
+		return nil // told to stop before it had begun
+	}
 	if errors.Is(err, store.ErrInUse) {
 		return unable(fmt.Errorf("%w: %s; stop it, or give another --home", err, home))
 	}

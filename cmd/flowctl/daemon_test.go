@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -26,6 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flowctl/engine"
+	"flowctl/engine/store"
 )
 
 // runningDaemon is flowctl daemon in this process, on a data directory.
@@ -252,6 +254,48 @@ func TestDaemonRefusals(t *testing.T) {
 	status := execute(t.Context(), []string{"--home", d.home, "daemon", "--listen", "127.0.0.1:0"}, strings.NewReader(""), io.Discard, &stderr)
 	assert.Equal(t, exitUnable, status)
 	assert.Contains(t, stderr.String(), "in use by another flowctl")
+}
+
+// A daemon waits for a command that has its data directory, as one does that
+// took over from a daemon that died.
+func TestDaemonWaitsForACommand(t *testing.T) {
+	home := t.TempDir()
+	e := &env{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard}
+	holder, err := e.openApp(home, appOptions{})
+	require.NoError(t, err)
+	waits := make(chan struct{})
+	log := slog.New(slog.NewTextHandler(writes(func(line string) {
+		if strings.Contains(line, "waiting for a command") {
+			close(waits)
+		}
+	}), nil))
+	opened := make(chan error, 1)
+	go func() {
+		a, err := e.openInTurn(t.Context(), home, log, appOptions{base: "http://127.0.0.1:1"})
+		if err == nil {
+			err = a.close()
+		}
+		opened <- err
+	}()
+	<-waits
+	require.NoError(t, holder.close())
+	require.NoError(t, <-opened)
+
+	holder, err = e.openApp(home, appOptions{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, holder.close()) }()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	_, err = e.openInTurn(ctx, home, slog.New(slog.DiscardHandler), appOptions{})
+	assert.ErrorIs(t, err, store.ErrInUse, "one that is told to stop does not wait")
+}
+
+// writes is a writer that hands on what is written.
+type writes func(string)
+
+func (w writes) Write(p []byte) (int, error) {
+	w(string(p))
+	return len(p), nil
 }
 
 // Ended runs go when they are old; what goes on, and what is young, stays.

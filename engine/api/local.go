@@ -146,6 +146,13 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Pong says who has the data directory.
+type Pong struct {
+	Base string `json:"base"` // where its API is on the network; empty: nowhere, it is a command
+}
+
+func (s *Server) ping(context.Context, empty) (Pong, error) { return Pong{s.Base}, nil }
+
 // seq answers the number of the journal's last entry.
 func (s *Server) seq(context.Context, empty) (map[string]uint64, error) {
 	n, err := s.Engine.Seq()

@@ -56,6 +56,7 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) LocalHandler() http.Handler {
 	mux := http.NewServeMux()
 	s.routes(mux)
+	mux.Handle("GET /flowctl/v1/ping", handle(s.ping))
 	mux.Handle("POST /flowctl/v1/submit", handle(s.submit))
 	mux.Handle("POST /flowctl/v1/resume", handle(s.resume))
 	mux.HandleFunc("GET /flowctl/v1/watch", s.watch)
