@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"flowctl/jobspec"
 	"flowctl/tasks/notebook"
 	"flowctl/tasks/python"
 )
@@ -50,11 +51,14 @@ func inlineOf(c python.Context) (*notebook.Environment, error) {
 }
 
 // environment takes the lines of the task's environment, or without one those
-// of the notebook itself.
+// of the notebook itself. A notebook's own are for serverless compute: on a
+// cluster its libraries count, and the template default-python has both.
 func (c *collector) environment(inline *notebook.Environment) error {
-	key := c.a.Task.Compute.EnvironmentKey
+	compute := c.a.Task.Compute
+	key := compute.EnvironmentKey
 	if key == "" || c.a.Job == nil {
-		if inline == nil {
+		onCluster := compute.JobClusterKey != "" || compute.ExistingClusterID != "" || len(compute.NewCluster) > 0
+		if inline == nil || onCluster && c.a.Task.Type == jobspec.NotebookTask {
 			return nil
 		}
 		return c.spec(inline.Place, environmentSpec{EnvironmentVersion: inline.Version, BaseEnvironment: inline.Base, Dependencies: inline.Dependencies, dir: inline.Dir})
