@@ -38,6 +38,9 @@ assert list(mlflow.pyfunc.load_model("models:/%s@champion" % name).predict(frame
 
 w = WorkspaceClient()
 assert "/Users/ann@example.com/outside" in [e.name for e in w.experiments.list_experiments()]
+for _ in range(2):
+    again = w.experiments.create_experiment("/Users/ann@example.com/again").experiment_id
+    w.experiments.delete_experiment(again)
 w.model_registry.create_model(name="legacy")
 w.model_registry.delete_model("legacy")
 assert "legacy" not in [m.name for m in w.model_registry.list_models()]

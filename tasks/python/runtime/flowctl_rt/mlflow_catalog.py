@@ -166,8 +166,9 @@ def _exists(store):
     return found
 
 
-def _experiments(app):
-    """An experiment made through the API has a maker, and a name without /Workspace, as on a workspace."""
+def _experiments(app, store):
+    """An experiment made through the API has a maker, and a name without /Workspace, as on a workspace. One that
+    was deleted does not keep its name from it: a bundle that was destroyed can be deployed again."""
 
     @app.before_request
     def made():
@@ -180,6 +181,7 @@ def _experiments(app):
             return
         if body["name"].startswith("/Workspace/"):
             body["name"] = body["name"][len("/Workspace"):]
+        store.sql("UPDATE experiments SET name = name || ' (deleted ' || experiment_id || ')' WHERE lifecycle_stage = 'deleted' AND name = ?", body["name"])
         more = {"mlflow.ownerEmail": user(), "mlflow.experimentType": "MLFLOW_EXPERIMENT", "mlflow.experiment.sourceName": body["name"]}
         have = [t.get("key") for t in body.get("tags") or ()]
         body["tags"] = list(body.get("tags") or ()) + [{"key": k, "value": v} for k, v in more.items() if k not in have]
@@ -269,6 +271,6 @@ def add(app, store):
         ("/flowctl/object", _exists(store), ("GET",)),
     ):
         route(app, path, fn, *methods)
-    _experiments(app)
+    _experiments(app, store)
     _deletions(app)
     _unknown(app)
