@@ -63,6 +63,13 @@ func (b *between) before(t *testing.T, d *runningDaemon) {
 	t.Setenv("DATABRICKS_HOST", web.URL)
 }
 
+// cutting sets which answers are lost from here on, and what is called before.
+func (b *between) cutting(cut func(write int) bool, after func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cut, b.after = cut, after
+}
+
 func (b *between) written() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -216,11 +223,11 @@ func TestDeployCutOff(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(source), 0o600))
 		ctx, kill := context.WithCancel(t.Context())
 		b.written()
-		b.cut, b.after = func(write int) bool { return write >= step }, kill
+		b.cutting(func(write int) bool { return write >= step }, kill)
 		var out, errs bytes.Buffer
 		status := execute(ctx, []string{"--home", home, "deploy", file}, strings.NewReader(""), &out, &errs)
 		reached := len(b.written()) >= step
-		b.cut, b.after = nil, nil
+		b.cutting(nil, nil) // what the command has sent may still be on its way
 		if !reached {
 			require.Equal(t, 0, status, errs.String())
 			require.Greater(t, step, 8, "folders, files, the manifest, the job, its permissions")
