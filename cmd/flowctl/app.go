@@ -199,30 +199,41 @@ type door struct {
 	workspace *client.DatabricksClient // nil: the engine of a data directory
 }
 
+// claim is openApp as soon as the data directory is free. wait hears of who
+// has it, base and ok as holder answers them, and says whether to go on
+// waiting; the error is store.ErrInUse if not, or if ctx ends before.
+func (e *env) claim(ctx context.Context, d *door, home string, opt appOptions, wait func(base string, ok bool) bool) (*app, error) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		a, err := e.openApp(home, opt)
+		if !errors.Is(err, store.ErrInUse) {
+			return a, err
+		}
+		if base, ok := d.holder(ctx); !wait(base, ok) {
+			return nil, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
 // openInTurn is openApp for a daemon. A command that has the data directory,
 // as one does that took over from a daemon that died, lets go of it when its
 // run has ended: it is waited for. Another daemon does not.
 func (e *env) openInTurn(ctx context.Context, home string, log *slog.Logger, opt appOptions) (*app, error) {
 	const mute = 5 * time.Second // for a holder that is starting or stopping
+	d := socketDoor(home)
+	defer d.client.CloseIdleConnections()
 	begin, told := time.Now(), false
-	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
-		a, err := e.openApp(home, opt)
-		if !errors.Is(err, store.ErrInUse) {
-			return a, err
-		}
-		switch where, ok := socketDoor(home).holder(ctx); {
-		case where != "", !ok && time.Since(begin) > mute:
-			return nil, err
-		case ok && !told:
+	return e.claim(ctx, d, home, opt, func(base string, ok bool) bool {
+		if ok && base == "" && !told {
 			told = true
 			log.Info("waiting for a command that has the data directory until its run ends", "home", home)
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return nil, err
-		}
-	}
+		return base == "" && (ok || time.Since(begin) <= mute)
+	})
 }
 
 // openDoor takes the data directory, or finds who has it. A workspace that the
@@ -231,28 +242,21 @@ func (e *env) openDoor(ctx context.Context, home string, parallel int) (*door, e
 	if e.onWorkspace() {
 		return e.openWorkspace()
 	}
-	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
-		a, err := e.openApp(home, appOptions{parallel: parallel})
-		if err == nil {
-			return &door{client: &http.Client{Transport: api.InProcess(a.local)}, base: "http://flowctl", app: a}, nil
-		}
-		if !errors.Is(err, store.ErrInUse) {
-			return nil, unable(err)
-		}
-		d := socketDoor(home)
-		if d.alive(ctx) {
-			return d, nil
-		}
-		// The holder is starting or stopping: its socket is not there.
-		if wait >= 200*time.Millisecond && ctx.Err() != nil {
-			return nil, unable(fmt.Errorf("%w, and it does not answer on %s", store.ErrInUse, socketPath(home)))
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return nil, &exitError{code: exitInterrupted}
-		}
+	d, alive := socketDoor(home), false
+	// A holder without a socket is starting or stopping.
+	a, err := e.claim(ctx, d, home, appOptions{parallel: parallel}, func(_ string, ok bool) bool {
+		alive = ok
+		return !ok
+	})
+	switch {
+	case err == nil:
+		return &door{client: &http.Client{Transport: api.InProcess(a.local)}, base: "http://flowctl", app: a}, nil
+	case !errors.Is(err, store.ErrInUse):
+		return nil, unable(err)
+	case !alive:
+		return nil, &exitError{code: exitInterrupted}
 	}
+	return d, nil
 }
 
 func socketDoor(home string) *door {
@@ -260,12 +264,6 @@ func socketDoor(home string) *door {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socketPath(home))
 	}
 	return &door{client: &http.Client{Transport: &http.Transport{DialContext: dial}}, base: "http://flowctl"}
-}
-
-// alive asks whether somebody answers.
-func (d *door) alive(ctx context.Context) bool {
-	_, ok := d.holder(ctx)
-	return ok
 }
 
 // holder asks who has the data directory: where it is on the network, which a

@@ -108,10 +108,10 @@ func (e *env) daemon(ctx context.Context, f daemonFlags) (err error) {
 		parallel: f.parallel, base: base, hosts: f.hosts, namespacePerToken: f.namespacePerToken, log: log, meter: m.meter(),
 		notify: &notify.Options{Relay: relay},
 	})
-	if ctx.Err() != nil {
-		return nil // told to stop before it had begun
-	}
 	if errors.Is(err, store.ErrInUse) {
+		if ctx.Err() != nil {
+			return nil // told to stop while it waited
+		}
 		return unable(fmt.Errorf("%w: %s; stop it, or give another --home", err, home))
 	}
 	if err != nil {
