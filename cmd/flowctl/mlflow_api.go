@@ -125,11 +125,16 @@ func (m *mlflowAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuseMLflow(w, http.StatusServiceUnavailable, "TEMPORARILY_UNAVAILABLE", "MLflow is being made ready here, which takes minutes the first time; ask again. "+server.lastWord())
 		return
 	}
-	if server.err != nil {
-		refuseMLflow(w, http.StatusNotImplemented, "NOT_IMPLEMENTED", server.err.Error())
+	server.ServeHTTP(w, r)
+}
+
+// ServeHTTP passes a call on to a server that has begun, or says why there is none.
+func (s *mlflowServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.err != nil {
+		refuseMLflow(w, http.StatusNotImplemented, "NOT_IMPLEMENTED", s.err.Error())
 		return
 	}
-	server.proxy.ServeHTTP(w, r)
+	s.proxy.ServeHTTP(w, r)
 }
 
 func refuseMLflow(w http.ResponseWriter, status int, code, message string) {
@@ -286,7 +291,7 @@ func (m *mlflowAPI) ask(ctx context.Context, path string, query url.Values, into
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	resp, err := api.InProcess(m).RoundTrip(req)
+	resp, err := api.InProcess(server).RoundTrip(req)
 	if err != nil {
 		return err
 	}
