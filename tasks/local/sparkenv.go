@@ -63,11 +63,14 @@ func runtimePackages(compute cluster, c python.Context, connect bool, interprete
 	if os.Getenv("FLOWCTL_SPARK_ENV") == "off" {
 		return nil
 	}
-	if !profile.ml && !wantsRuntime(c) && !slices.ContainsFunc(asked, bringsRuntimeCode) {
-		if !wantsSDK(c) || hasPackage(interpreter, "databricks/sdk") || names(asked, "databricks-sdk") {
-			return nil
+	if !profile.ml {
+		runtime, sdk := wants(c)
+		if !runtime && !slices.ContainsFunc(asked, bringsRuntimeCode) {
+			if !sdk || hasPackage(interpreter, "databricks/sdk") || names(asked, "databricks-sdk") {
+				return nil
+			}
+			return []venv.Requirement{{Line: sdkPin, Field: "the runtime that the task's code asks for"}}
 		}
-		return []venv.Requirement{{Line: sdkPin, Field: "the runtime that the task's code asks for"}}
 	}
 	if c.Kind == kindDbt {
 		return dbtPackages(profile.minor, interpreter, asked)
@@ -138,27 +141,26 @@ func hasPackage(interpreter, name string) bool {
 	return false
 }
 
-// wantsRuntime tells whether an attempt's code is Spark's by its kind, or names
-// what a runtime brings, itself or by a module that lies beside it.
-func wantsRuntime(c python.Context) bool {
+// wants tells whether an attempt's code is Spark's by its kind, or names what a
+// runtime brings, itself or by a module that lies beside it; and else whether
+// it imports the SDK in the same way. The SDK's module "runtime" is there
+// without: it has what a notebook finds by itself.
+func wants(c python.Context) (runtime, sdk bool) {
 	switch c.Kind {
 	case "sql", "jar", "submit", kindDbt, kindPipeline:
-		return true
+		return true, false
 	case "notebook", "script":
 		text, err := os.ReadFile(c.Path)
-		return err == nil && (filepath.Ext(c.Path) == ".sql" || namesRuntime(text) || imports(c, text, namesRuntime, true))
+		if err != nil {
+			return false, false
+		}
+		look := func(text []byte) bool {
+			sdk = sdk || namesSDK(text)
+			return namesRuntime(text)
+		}
+		runtime = filepath.Ext(c.Path) == ".sql" || look(text) || imports(c, text, look)
 	}
-	return false
-}
-
-// wantsSDK tells whether an attempt's code imports the SDK. Its module "runtime"
-// is there without: it has what a notebook finds by itself.
-func wantsSDK(c python.Context) bool {
-	if c.Kind != "notebook" && c.Kind != "script" {
-		return false
-	}
-	text, err := os.ReadFile(c.Path)
-	return err == nil && (namesSDK(text) || imports(c, text, namesSDK, false))
+	return runtime, sdk
 }
 
 var sdkImport = regexp.MustCompile(`(?m)(?:^|[\["])[ \t]*(?:from|import)[ \t]+databricks\.sdk\b(\.runtime\b)?`)

@@ -116,6 +116,10 @@ func TestRuntimePackages(t *testing.T) {
 // A notebook that leaves the work to modules of its own, or to notebooks that it
 // runs, needs the runtime as those do.
 func TestImportsNameTheRuntime(t *testing.T) {
+	wantsRuntime := func(c python.Context) bool {
+		runtime, _ := wants(c)
+		return runtime
+	}
 	root := t.TempDir()
 	write := func(path, text string) {
 		path = filepath.Join(root, path)

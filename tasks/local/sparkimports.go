@@ -14,20 +14,19 @@ import (
 var importLine = regexp.MustCompile(`(?m)(?:^|\[)[ \t]*(?:"|# MAGIC )?[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+([\w., \t]+)|%run[ \t]+([^\s"\\]+))`)
 
 // imports follows what a file of code imports to the modules of the job's own,
-// beside the code and in the folders above it, and asks of each whether it
-// names something; a notebook of SQL does if sql says so.
-func imports(c python.Context, text []byte, names func([]byte) bool, sql bool) bool {
+// beside the code and in the folders above it, until one names something; a
+// notebook of SQL does.
+func imports(c python.Context, text []byte, names func([]byte) bool) bool {
 	root := c.CodeDir
 	if in, err := filepath.Rel(root, c.Path); err != nil || strings.HasPrefix(in, "..") {
 		root = ""
 	}
-	f := importWalk{names: names, sql: sql, root: root, seen: map[string]bool{c.Path: true}}
+	f := importWalk{names: names, root: root, seen: map[string]bool{c.Path: true}}
 	return f.follow(filepath.Dir(c.Path), text)
 }
 
 type importWalk struct {
 	names func([]byte) bool
-	sql   bool
 	root  string
 	seen  map[string]bool // files and folders
 }
@@ -85,7 +84,7 @@ func (f *importWalk) look(path string) bool {
 			continue
 		}
 		if filepath.Ext(file) == ".sql" {
-			return f.sql
+			return true
 		}
 		text, err := os.ReadFile(file)
 		return err == nil && (f.names(text) || f.follow(filepath.Dir(file), text))
