@@ -177,9 +177,9 @@ class Cursor:
 
 def _own_group(session):
     """Spark keeps the group of jobs by thread, and dbt has several: what they start ends with the task."""
-    from flowctl_rt.spark_attach import attempt, name
+    from flowctl_rt.spark_attach import own_jobs
 
-    session.sparkContext.setJobGroup(name(), "task " + str(attempt().context.get("task_key", "")))
+    own_jobs(session.sparkContext)
 
 
 class _told_as_databricks_does:

@@ -176,9 +176,14 @@ def name():
     return "flowctl-" + attempt().dir
 
 
+def own_jobs(context):
+    """What this thread starts from here on is the task's, and is cancelled with it. context: Spark's, here or in the JVM."""
+    context.setJobGroup(name(), "task " + str(attempt().context.get("task_key", "")), False)
+
+
 def session():
     """Attach: a gateway of our own in the driver, so that calls back to Python reach this process, and our session."""
-    global _life, _lock, _connection
+    global _life, _connection
     _life = start()
     import pyspark.sql  # noqa: F401  (it takes a while, in which the driver starts)
 

@@ -1,7 +1,7 @@
 """Between the objects of a client of Spark Connect and those of the JVM: what
 the server makes of a client's frame or column can be had before it is asked to,
 and a frame of the JVM can be handed to the client."""
-from flowctl_rt import attempt, spark_attach
+from flowctl_rt import spark_attach
 from flowctl_rt.spark_tokens import bound, quoted
 
 
@@ -33,8 +33,7 @@ class Bridge:
 
     def own_jobs(self):
         """What this thread does in the JVM from here on is cancelled with the task."""
-        context = self.jvm.org.apache.spark.SparkContext.getOrCreate()
-        context.setJobGroup(spark_attach.name(), "task " + str(attempt().context.get("task_key", "")), False)
+        spark_attach.own_jobs(self.jvm.org.apache.spark.SparkContext.getOrCreate())
 
     def statement(self, text, args):
         """A statement without parameters: the server's parser, which is Delta's, leaves those of Spark 4.1 unfilled."""

@@ -167,11 +167,16 @@ class Catalog:
 
     # Remembering what a statement has made.
 
-    def making(self, catalog, schema, name):
-        """As alone, unless the table is there: many may write to one that is."""
-        if is_table(self.data(catalog, schema, name)) or os.path.exists(self.note(catalog, schema, name)):
-            return contextlib.nullcontext()
-        return self.alone(catalog, schema, name)
+    def _there(self, catalog, schema, name):
+        """Whether there is a table of that name, or a note of one."""
+        return is_table(self.data(catalog, schema, name)) or os.path.exists(self.note(catalog, schema, name))
+
+    @contextlib.contextmanager
+    def writing(self, *where):
+        """What is done to a table within is kept. Who makes it is alone; many may write to one that is there."""
+        with contextlib.nullcontext() if self._there(*where) else self.alone(*where):
+            yield
+            self.made(*where)
 
     @contextlib.contextmanager
     def alone(self, catalog, schema, name):
@@ -184,9 +189,8 @@ class Catalog:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "a+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            data = self.data(catalog, schema, name)
-            if not is_table(data) and not os.path.exists(self.note(catalog, schema, name)):
-                shutil.rmtree(data, ignore_errors=True)
+            if not self._there(catalog, schema, name):
+                shutil.rmtree(self.data(catalog, schema, name), ignore_errors=True)
             yield
 
     def made(self, catalog, schema, name):

@@ -2,8 +2,8 @@
 import os
 import sys
 
-from flowctl_rt import attempt, spark_profile
-from flowctl_rt.spark_attach import name
+from flowctl_rt import spark_profile
+from flowctl_rt.spark_attach import name, own_jobs
 
 
 def attach(control):
@@ -44,6 +44,6 @@ def _session():
         jsession = builder.getOrCreate().newSession()
         kept.put(name(), jsession)
     session = SparkSession(sc, jsession)
-    sc.setJobGroup(name(), "task " + str(attempt().context.get("task_key", "")))
+    own_jobs(sc)
     SparkSession._instantiatedSession = session
     return session, (jvm, jsession)

@@ -5,6 +5,7 @@ source's files are vacuumed; so the rows are written anew.
 """
 from flowctl_rt import warn_once
 from flowctl_rt.spark_names import back, chain_at
+from flowctl_rt.spark_statement import refusal
 from flowctl_rt.spark_tokens import SPACE, joined, quoted, tokens
 
 
@@ -14,8 +15,6 @@ def wanted(s):
 
 def query(s):
     """The statement's text with CREATE TABLE ... AS SELECT in the place of the clone."""
-    from flowctl_rt.spark_statement import refusal
-
     toks = [t for t in tokens("".join(t.text for t in s.rewriter.toks)) if t.kind != SPACE]
     place = next(i for i, t in enumerate(toks) if t.upper == "CLONE")
     source = chain_at(toks, place + 1)

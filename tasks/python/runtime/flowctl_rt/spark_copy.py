@@ -12,6 +12,7 @@ import os
 
 from flowctl_rt import FlowctlUnsupported, spark_paths
 from flowctl_rt.spark_names import back, chain_at, folded
+from flowctl_rt.spark_statement import refusal
 from flowctl_rt.spark_tokens import SPACE, TEXT, joined
 
 _APPLICATION = "flowctl-copy-into"
@@ -56,8 +57,6 @@ class Copy:
             raise self.wrong("FILES and PATTERN exclude each other")
 
     def wrong(self, why):
-        from flowctl_rt.spark_statement import refusal
-
         return refusal("PARSE_SYNTAX_ERROR", "COPY INTO: " + why)
 
     # Reading the statement.

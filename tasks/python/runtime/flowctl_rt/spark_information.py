@@ -9,6 +9,7 @@ import os
 
 from flowctl_rt.spark_names import back, folded
 from flowctl_rt.spark_tokens import quoted
+from flowctl_rt.spark_volumes import volumes_of
 
 _NAME = [("table_catalog", "string"), ("table_schema", "string"), ("table_name", "string")]
 _TAGGED = [("catalog_name", "string"), ("schema_name", "string"), ("table_name", "string"), ("tag_name", "string"), ("tag_value", "string")]
@@ -88,8 +89,6 @@ def _schemata(catalog, name, schema):
 
 
 def _volumes(catalog, name, schema):
-    from flowctl_rt.spark_volumes import volumes_of
-
     return [[name, schema, v, "MANAGED", _owner(), None] for v in volumes_of(name, schema)]
 
 

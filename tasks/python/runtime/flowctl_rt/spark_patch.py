@@ -69,10 +69,8 @@ def _written(real, self, name, *args, **kwargs):
     where = target(name)
     if where is None:
         return real(self, known(name), *args, **kwargs)
-    with catalog.making(*where):
-        done = real(self, known(name), *args, **kwargs)
-        catalog.made(*where)
-    return done
+    with catalog.writing(*where):
+        return real(self, known(name), *args, **kwargs)
 
 
 def _read(real, self, name, *args, **kwargs):
@@ -159,10 +157,8 @@ class _Remembering:
         def call(*args, **kwargs):
             where = target(self._name) if key in ("create", "createOrReplace", "replace") else None
             if where:
-                with catalog.making(*where):
-                    done = real(*args, **kwargs)
-                    catalog.made(*where)
-                return done
+                with catalog.writing(*where):
+                    return real(*args, **kwargs)
             done = real(*args, **kwargs)
             return self if done is self._writer else done
 

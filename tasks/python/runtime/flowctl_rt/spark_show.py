@@ -1,6 +1,5 @@
 """What SHOW, DESCRIBE and LIST answer on a workspace and Spark does not know."""
-import os
-
+from flowctl_rt.spark_catalog import is_table
 from flowctl_rt.spark_names import back, folded
 from flowctl_rt.spark_statement import refusal
 from flowctl_rt.spark_tokens import quoted
@@ -33,8 +32,7 @@ def create_table(s):
     if target is None:
         return s.plain()
     s.catalog.table(*target)
-    folder = os.path.join(s.catalog.data(*target), "_delta_log")
-    if not os.path.isdir(folder):
+    if not is_table(s.catalog.data(*target)):
         return s.plain()
     name = "%s.%s" % (back(folded(*target[:2])), back(target[2]))
     detail = s.real("DESCRIBE DETAIL " + name).first()

@@ -1,10 +1,9 @@
 """SQL statements as a workspace understands them: names folded, the catalog
 kept, and what Spark itself has not got (catalogs, volumes, grants) done here."""
-import os
-
 from flowctl_rt import (
     FlowctlUnsupported, spark_alter, spark_clone, spark_dialect, spark_live, spark_paths, spark_read_files, spark_schemas, spark_show, spark_volumes,
 )
+from flowctl_rt.spark_catalog import is_table
 from flowctl_rt.spark_names import Rewriter, chain_at, folded
 from flowctl_rt.spark_statement import Statement, refusal
 from flowctl_rt.spark_tokens import TEXT, joined, quoted
@@ -115,7 +114,7 @@ def _nothing_to_do(s):
 def _analyze(s):
     """ANALYZE TABLE: Delta's log has the statistics that its reader uses; a table of another kind is Spark's matter."""
     target = s.names.table(s.name_after("TABLE"))
-    if target and os.path.isdir(os.path.join(s.catalog.data(*target), "_delta_log")):
+    if target and is_table(s.catalog.data(*target)):
         return s.nothing()
     return s.plain()
 
